@@ -1,0 +1,130 @@
+"""The chain rule between named quantities, the form in which people read it.
+
+A scalar graph's quantities are its named nodes.  For each, its local derivatives
+with respect to the quantities in its formula; then
+
+    ∂E/∂q = Σ over the uses c of q:  ∂E/∂c · ∂c/∂q
+
+in the order in which the uses stand.  The δ's are named nodes, shared, and no
+path is ever enumerated.  A product is multiplied out from left to right, as it
+is read: δ · out · (1 − out).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chainrule.differentiate.reverse import reverse
+from chainrule.graph.node import Node, topological
+from chainrule.graph.passes.fold import constant_value
+from chainrule.graph.passes.unroll import Unrolled
+
+__all__ = ["Chain"]
+
+
+class Chain:
+    """The derivatives of the scalar `loss` by the quantities between it and `wrt`.
+
+    `uses[q]` lists the (quantity, local derivative) pairs in whose formula `q`
+    stands; `adjoint[q]` is the node of ∂loss/∂q; `quantity_of` leads back from
+    an adjoint's node.  A quantity that is missing does not reach the loss.
+    """
+
+    def __init__(self, unrolled: Unrolled, loss: Node, wrt: Iterable[Node]) -> None:
+        self.op = unrolled.op
+        self.op.origin = None
+        self.loss = loss
+        self.uses: dict[Node, list[tuple[Node, Node]]] = {}
+        self.adjoint: dict[Node, Node] = {}
+        self.quantity_of: dict[Node, Node] = {}
+        self._folds = unrolled.folds
+        self._taken: set[str] = set()
+        self._wanted = list(wrt)
+        quantities = [node for node in topological([loss]) if node.name is not None]
+        self._taken.update(node.name or "" for node in quantities)
+        self._reaches = set(self._wanted)
+        operand_count = {}
+        for quantity in quantities:
+            local = self._local_derivatives(quantity)
+            operand_count[quantity] = len(local)
+            if local:
+                self._reaches.add(quantity)
+            for operand, derivative in local.items():
+                self.uses.setdefault(operand, []).append((quantity, derivative))
+        for quantity in reversed(quantities):
+            if quantity is loss:
+                self.adjoint[loss] = self.op.constant(1.0)
+            elif quantity in self.uses:
+                self._add_adjoint(quantity, operand_count[quantity])
+
+    # ---------------------------------------------------------- local derivatives
+
+    def _local_derivatives(self, quantity: Node) -> dict[Node, Node]:
+        """∂quantity/∂operand for each operand quantity that depends on `wrt`."""
+        fold = self._folds.get(quantity)
+        if fold is not None and all(
+            entry.name is not None or constant_value(entry) is not None
+            for row in fold.operands
+            for entry in row
+        ):
+            return self._folded_derivatives(quantity)
+        operands = [
+            node
+            for node in topological([quantity], lambda node: node is not quantity and _named(node))
+            if node is not quantity and node in self._reaches
+        ]
+        if not operands:
+            return {}
+        local = reverse(self.op, quantity, operands, stop=_named)
+        return {operand: local[operand] for operand in operands if operand in local}
+
+    def _folded_derivatives(self, quantity: Node) -> dict[Node, Node]:
+        fold = self._folds[quantity]
+        assert fold.composite.jacobian is not None
+        rows = fold.composite.jacobian(self.op, fold.results, fold.place, *fold.operands)
+        local: dict[Node, Node] = {}
+        for operands, derivatives in zip(fold.operands, rows, strict=True):
+            for operand, derivative in zip(operands, derivatives, strict=True):
+                if operand in self._reaches:
+                    known = local.get(operand)
+                    local[operand] = (
+                        derivative if known is None else self.op.add(known, derivative)
+                    )
+        return local
+
+    # -------------------------------------------------------------------- adjoints
+
+    def share(self, use: Node, derivative: Node) -> Node:
+        """One summand of the chain rule: ∂loss/∂use · derivative, multiplied from the left."""
+        return self._scaled(self.adjoint[use], derivative)
+
+    def _scaled(self, left: Node, right: Node) -> Node:
+        if constant_value(left) == 1:
+            return right
+        if right.name is None and right.primitive.name in ("mul", "div"):
+            first, second = right.inputs
+            return self.op.apply(right.primitive.name, self._scaled(left, first), second)
+        return self.op.mul(left, right)
+
+    def _add_adjoint(self, quantity: Node, operand_count: int) -> None:
+        uses = self.uses[quantity]
+        total = self.share(*uses[0])
+        for use in uses[1:]:
+            total = self.op.add(total, self.share(*use))
+        assert quantity.name is not None
+        is_net = quantity.name.startswith("net_")
+        if is_net or operand_count != 1:
+            symbol = (
+                "δ_" + quantity.name.removeprefix("net_")
+                if is_net
+                else f"d{self.loss.name}_d{quantity.name}"
+            )
+            while symbol in self._taken:
+                symbol += "_"
+            total = self.op.named(total, symbol)
+        self.adjoint[quantity] = total
+        self.quantity_of.setdefault(total, quantity)
+
+
+def _named(node: Node) -> bool:
+    return node.name is not None

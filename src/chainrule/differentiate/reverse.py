@@ -1,0 +1,92 @@
+"""Reverse mode, graph to graph: adjoints are ordinary nodes.
+
+The chain rule, once: walking from the output to the inputs, each step passes to
+each operand its own adjoint times the slope (pointwise) or through the transpose
+(linear).  Contributions to one adjoint are added in the order in which the
+steps that use the operand stand in the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from chainrule.graph.build import Builder
+from chainrule.graph.node import Node, topological
+from chainrule.primitives import Linear, Pointwise, Select
+
+__all__ = ["contributions", "reverse"]
+
+
+def contributions(op: Builder, node: Node, adjoint: Node) -> list[tuple[Node, Node]]:
+    """What one step hands back: (operand, its share of the adjoint) pairs."""
+    primitive = node.primitive
+    if isinstance(primitive, Pointwise):
+        environment = dict(zip(primitive.operands, node.inputs, strict=True), y=node)
+        return [
+            (operand, op.mul(adjoint, op.lower(slope, environment)))
+            for operand, slope in zip(node.inputs, primitive.slopes, strict=True)
+            if slope is not None
+        ]
+    if isinstance(primitive, Linear):
+        shares = primitive.transpose(op, adjoint, *node.inputs, **node.attributes)
+    elif isinstance(primitive, Select):
+        shares = primitive.transpose(op, adjoint, node, *node.inputs, **node.attributes)
+    else:
+        return []
+    return [
+        (operand, share)
+        for operand, share in zip(node.inputs, shares, strict=True)
+        if share is not None
+    ]
+
+
+def reverse(
+    op: Builder,
+    output: Node,
+    wrt: Iterable[Node],
+    seed: Node | None = None,
+    stop: Callable[[Node], bool] = lambda node: False,
+) -> dict[Node, Node]:
+    """The adjoint of each of `wrt` that `output` depends on.
+
+    `seed` is the adjoint of `output` (ones by default, which is the gradient of
+    a scalar).  Nodes for which `stop` holds are taken as given.
+
+    Shapes: each adjoint has the shape of its node.
+    """
+    wanted = set(wrt)
+
+    def given(node: Node) -> bool:
+        return node is not output and stop(node)
+
+    order = topological([output], given)
+    reaches: set[Node] = set()
+    for node in order:
+        if node in wanted or (not given(node) and any(item in reaches for item in node.inputs)):
+            reaches.add(node)
+    shares: dict[Node, list[Node]] = {
+        output: [op.broadcast(op.constant(1.0), output.shape) if seed is None else seed]
+    }
+    found: dict[Node, Node] = {}
+    for node in reversed(order):
+        if node not in shares or node not in reaches:
+            continue
+        adjoint = _ordered_sum(op, shares.pop(node))
+        if node in wanted:
+            found[node] = adjoint
+        if given(node):
+            continue
+        parts: dict[Node, list[Node]] = {}
+        for operand, share in contributions(op, node, adjoint):
+            if operand in reaches:
+                parts.setdefault(operand, []).append(share)
+        for operand, own in parts.items():
+            shares[operand] = own + shares.get(operand, [])
+    return found
+
+
+def _ordered_sum(op: Builder, parts: list[Node]) -> Node:
+    total = parts[0]
+    for part in parts[1:]:
+        total = op.add(total, part)
+    return total

@@ -1,0 +1,33 @@
+"""One step of gradient descent, as a node: `w − η · ∂E/∂w`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from chainrule.graph.build import Builder
+from chainrule.graph.node import Node, topological
+
+__all__ = ["descend", "distance_from_loss"]
+
+
+def descend(op: Builder, parameter: Node, rate: Node, gradient: Node) -> Node:
+    """The parameter after the step.
+
+    Source: Cauchy (1847), Comptes Rendus 25, "méthode générale".
+    """
+    return op.sub(parameter, op.mul(rate, gradient))
+
+
+def distance_from_loss(loss: Node, parameters: Collection[Node]) -> Mapping[Node, int]:
+    """How many steps that use parameters lie between each parameter and the loss.
+
+    A sequential update goes by it: the parameters nearest the loss first.
+    """
+    wanted = set(parameters)
+    order = topological([loss])
+    distance = dict.fromkeys(order, 0)
+    for node in reversed(order):
+        step = 1 if any(item in wanted for item in node.inputs) else 0
+        for item in node.inputs:
+            distance[item] = max(distance[item], distance[node] + step)
+    return {parameter: distance[parameter] for parameter in parameters if parameter in distance}

@@ -1,0 +1,105 @@
+"""Gradient descent on a prepared graph, by whichever engine runs it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chainrule.differentiate.chain import Chain
+from chainrule.differentiate.reverse import reverse
+from chainrule.differentiate.update import descend, distance_from_loss
+from chainrule.engines import numpy as arrays
+from chainrule.engines import reference
+from chainrule.engines.program import Program
+from chainrule.graph.build import Builder
+from chainrule.graph.model import Model
+from chainrule.graph.node import Node, topological
+
+__all__ = ["Descent", "array_descent", "scalar_descent"]
+
+MakeProgram = Callable[[Iterable[Node], Iterable[Node]], Program]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """Parameters that are updated together, and what computes their new values."""
+
+    parameters: tuple[Node, ...]
+    updated: tuple[Node, ...]
+    program: Program
+
+
+class Descent:
+    """Steps of gradient descent.
+
+    A simultaneous step computes every gradient from the old parameters.  A
+    sequential one updates the parameters nearest the loss first, and lets the
+    gradients farther from it use the new ones; the forward values stay those of
+    the step's beginning.
+    """
+
+    def __init__(
+        self,
+        make: MakeProgram,
+        op: Builder,
+        loss: Node,
+        gradients: Mapping[Node, Node],
+        rate: Node,
+        order: str,
+    ) -> None:
+        self.loss = loss
+        self.rate = rate
+        self.gradients = gradients
+        self._forward = make([loss], ())
+        known = [*topological([loss]), *gradients, rate]
+        groups: Sequence[Sequence[Node]] = [list(gradients)]
+        if order == "sequential":
+            distance = distance_from_loss(loss, gradients)
+            near_first = sorted(gradients, key=distance.__getitem__)
+            groups = [
+                list(group) for _, group in itertools.groupby(near_first, distance.__getitem__)
+            ]
+        self._stages = []
+        for group in groups:
+            updated = tuple(descend(op, item, rate, gradients[item]) for item in group)
+            self._stages.append(_Stage(tuple(group), updated, make(updated, known)))
+
+    def step(self, leaves: Mapping[Node, Any]) -> tuple[Any, dict[Node, Any], dict[Node, Any]]:
+        """One step: the loss before it, the gradients used, the new parameters."""
+        values = self._forward.run(leaves)
+        loss = values[self.loss]
+        gradients: dict[Node, Any] = {}
+        changed: dict[Node, Any] = {}
+        for stage in self._stages:
+            run = stage.program.run(values)
+            for parameter, updated in zip(stage.parameters, stage.updated, strict=True):
+                changed[parameter] = run[updated]
+                gradients[parameter] = run[self.gradients[parameter]]
+            values.update(changed)
+        return loss, gradients, changed
+
+    def evaluate(self, leaves: Mapping[Node, Any]) -> Any:
+        """The loss alone."""
+        return self._forward.run(leaves)[self.loss]
+
+
+def scalar_descent(model: Model, chain: Chain, rate: Node, order: str) -> Descent:
+    """Descent on the unrolled graph, by the reference engine; `chain` has the gradients."""
+    entries = model.unrolled.entries
+    parameters = [node for leaf in model.leaves if leaf.trained for node in entries[leaf.node]]
+    zero = chain.op.constant(0.0)
+    gradients = {node: chain.adjoint.get(node, zero) for node in parameters}
+    return Descent(reference.program, chain.op, chain.loss, gradients, rate, order)
+
+
+def array_descent(model: Model, rate: Node, order: str) -> Descent:
+    """Descent on the array graph, by the NumPy engine."""
+    op = Builder()
+    parameters = [leaf.node for leaf in model.leaves if leaf.trained]
+    found = reverse(op, model.loss, parameters)
+    gradients = {
+        node: found.get(node, op.broadcast(op.constant(0.0), node.shape)) for node in parameters
+    }
+    return Descent(arrays.program, op, model.loss, gradients, rate, order)

@@ -1,0 +1,48 @@
+"""A graph made ready to run: its steps in order, each with its kernel.
+
+What an engine is, is which kernels it uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from chainrule.graph.node import Node, topological
+from chainrule.primitives import CONSTANT, VARIABLE, Primitive
+
+__all__ = ["Program"]
+
+Kernel = Callable[..., Any]
+
+
+class Program:
+    """The steps that `outputs` need beyond the nodes that will be given.
+
+    `kernel` chooses a primitive's kernel; `constant` makes a constant's value.
+    """
+
+    def __init__(
+        self,
+        outputs: Iterable[Node],
+        kernel: Callable[[Primitive], Kernel],
+        constant: Callable[[float], Any] = float,
+        given: Iterable[Node] = (),
+    ) -> None:
+        known = set(given)
+        self.steps: list[tuple[Node, Kernel, tuple[Node, ...], dict[str, Any]]] = []
+        self._constants: dict[Node, Any] = {}
+        for node in topological(outputs, known.__contains__):
+            if node.primitive is CONSTANT:
+                self._constants[node] = constant(node.attributes["value"])
+            elif node.primitive is not VARIABLE and node not in known:
+                attributes = dict(node.attributes)
+                self.steps.append((node, kernel(node.primitive), node.inputs, attributes))
+
+    def run(self, given: Mapping[Node, Any]) -> dict[Node, Any]:
+        """The values of all nodes, given those of the leaves, in the order of the run."""
+        values: dict[Node, Any] = {**given, **self._constants}
+        for node, kernel, inputs, attributes in self.steps:
+            operands = [values[item] for item in inputs]
+            values[node] = kernel(*operands, **attributes) if attributes else kernel(*operands)
+        return values

@@ -1,0 +1,1 @@
+"""Explanations: derivations as data, and how they are printed."""

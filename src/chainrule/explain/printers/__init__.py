@@ -1,0 +1,1 @@
+"""Printers: tables over the one formula tree."""

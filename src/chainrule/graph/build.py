@@ -1,0 +1,238 @@
+"""Building nodes: shapes checked, operands broadcast, rewrites applied on the way.
+
+Every node is made here.  A builder interns what it makes, so that equal
+expressions are one node (that is how the δ's come to be shared), and applies
+the peephole passes `fold` and `recognise`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from chainrule.errors import Fault, InputError
+from chainrule.graph.node import Fold, Node, Origin
+from chainrule.graph.passes.fold import fold_constants
+from chainrule.graph.passes.recognise import recognise
+from chainrule.primitives import (
+    CONSTANT,
+    REGISTRY,
+    VARIABLE,
+    Formula,
+    Linear,
+    Pointwise,
+    Select,
+)
+from chainrule.primitives.composites import COMPOSITES
+from chainrule.primitives.formula import interpret, parse
+from chainrule.primitives.linear import normal_axes
+
+__all__ = ["Builder", "Operand"]
+
+Shape = tuple[int, ...]
+Operand = Node | float
+
+
+class Builder:
+    """Makes nodes.  `origin`, while it is set, is stamped on each.
+
+    The pointwise primitives are methods by their names: `op.mul(a, b)`,
+    `op.sigmoid(z)`; an operand may be a Python number.
+    """
+
+    def __init__(self) -> None:
+        self.origin: Origin | None = None
+        self._made: dict[tuple[Any, ...], Node] = {}
+
+    # -------------------------------------------------------------- leaves and names
+
+    def constant(self, value: float) -> Node:
+        """A scalar constant."""
+        key = (CONSTANT, repr(float(value)))
+        node = self._made.get(key)
+        if node is None:
+            node = self._made[key] = Node(CONSTANT, attributes={"value": float(value)})
+        return node
+
+    def variable(
+        self, name: str, shape: Shape = (), labels: tuple[str, ...] | None = None
+    ) -> Node:
+        """A leaf whose value is given from outside; always a new node."""
+        return Node(VARIABLE, shape=shape, name=name, labels=labels, origin=self.origin)
+
+    def named(self, node: Node, name: str, labels: tuple[str, ...] | None = None) -> Node:
+        """The same step under a name; a leaf or a named step keeps the name that it has."""
+        if node.name is not None or node.primitive is CONSTANT:
+            return node
+        return self._intern(node.primitive, node.inputs, node.attributes, node.shape, name, labels)
+
+    # ------------------------------------------------------------------ application
+
+    def apply(self, name: str, *operands: Operand, **attributes: Any) -> Node:
+        """One step of the primitive called `name`.
+
+        Raises: InputError (`ShapeError`) when the shapes do not fit.
+        """
+        primitive = REGISTRY[name]
+        inputs = tuple(
+            item if isinstance(item, Node) else self.constant(item) for item in operands
+        )
+        if isinstance(primitive, Pointwise):
+            shape = inputs[0].shape
+            if any(item.shape != shape for item in inputs):
+                shape = self._common_shape(name, inputs)
+                inputs = tuple(self.broadcast(item, shape) for item in inputs)
+            rewritten = fold_constants(self, primitive, inputs) or recognise(
+                self, primitive, inputs
+            )
+            if rewritten is not None:
+                return rewritten
+        else:
+            assert isinstance(primitive, Linear | Select)
+            try:
+                shape = primitive.shape(*(item.shape for item in inputs), **attributes)
+            except ValueError as error:
+                raise self._shape_error(name, primitive.index, str(error)) from None
+        return self._intern(primitive, inputs, attributes, shape)
+
+    def __getattr__(self, name: str) -> Callable[..., Node]:
+        if isinstance(REGISTRY.get(name), Pointwise):
+            return lambda *operands: self.apply(name, *operands)
+        raise AttributeError(name)
+
+    def _intern(
+        self,
+        primitive: Any,
+        inputs: tuple[Node, ...],
+        attributes: Mapping[str, Any],
+        shape: Shape,
+        name: str | None = None,
+        labels: tuple[str, ...] | None = None,
+    ) -> Node:
+        structure = (primitive, inputs, tuple(attributes.items()) if attributes else None)
+        if name is None:
+            made = self._made.get(structure)
+            if made is not None:
+                return made
+        node = (
+            Node(primitive, inputs, attributes, shape, name, labels, self.origin)
+            if attributes
+            else Node(
+                primitive, inputs, shape=shape, name=name, labels=labels, origin=self.origin
+            )
+        )
+        # A named step serves later requests for the same unnamed one.
+        if name is None or structure not in self._made or self._made[structure].name is None:
+            self._made[structure] = node
+        return node
+
+    def _common_shape(self, name: str, inputs: Sequence[Node]) -> Shape:
+        rank = max(len(item.shape) for item in inputs)
+        common = [1] * rank
+        for item in inputs:
+            for axis, size in enumerate(item.shape, start=rank - len(item.shape)):
+                if size != 1 and common[axis] not in (1, size):
+                    shapes = " and ".join(str(item.shape) for item in inputs)
+                    raise self._shape_error(name, "equal axes, or 1", f"shapes {shapes} differ")
+                common[axis] = max(common[axis], size) if size else 0
+        return tuple(common)
+
+    def _shape_error(self, name: str, needs: str, what: str) -> InputError:
+        place = (self.origin.place, self.origin.line) if self.origin else (None, None)
+        return InputError(Fault("ShapeError", f"{name}: {what}", *place, needs=needs))
+
+    # -------------------------------------------- linear steps, with friendly arguments
+
+    def broadcast(self, x: Node, shape: Shape) -> Node:
+        """`x` repeated to `shape`."""
+        return x if x.shape == shape else self.apply("broadcast", x, shape=shape)
+
+    def reshape(self, x: Node, shape: Shape) -> Node:
+        """`x` in another shape, entries in row-major order."""
+        return x if x.shape == shape else self.apply("reshape", x, shape=shape)
+
+    def transpose(self, x: Node, permutation: Shape | None = None) -> Node:
+        """`x` with its axes permuted; reversed by default."""
+        rank = len(x.shape)
+        chosen = permutation or tuple(reversed(range(rank)))
+        return x if rank < 2 else self.apply("transpose", x, permutation=chosen)
+
+    def _axes(self, name: str, x: Node, axes: Shape | int | None) -> Shape:
+        if axes is None:
+            return tuple(range(len(x.shape)))
+        try:
+            return normal_axes((axes,) if isinstance(axes, int) else axes, len(x.shape))
+        except ValueError as error:
+            raise self._shape_error(name, "axes of the operand", str(error)) from None
+
+    def sum(self, x: Node, axes: Shape | int | None = None) -> Node:
+        """The sum over `axes` (all by default), which disappear."""
+        counted = self._axes("sum", x, axes)
+        return self.apply("sum", x, axes=counted) if counted else x
+
+    def max(self, x: Node, axes: Shape | int | None = None) -> Node:
+        """The largest entry along `axes` (all by default), which disappear."""
+        counted = self._axes("max", x, axes)
+        return self.apply("max", x, axes=counted) if counted else x
+
+    def first_max(self, x: Node, axes: Shape) -> Node:
+        """1 at the first largest entry along `axes`, else 0."""
+        return self.apply("first_max", x, axes=axes)
+
+    def slice(self, x: Node, start: Shape, step: Shape, shape: Shape) -> Node:
+        """`shape` entries of `x` from `start`, every `step`-th."""
+        return x if shape == x.shape else self.apply("slice", x, start=start, step=step, shape=shape)
+
+    def pad(self, x: Node, start: Shape, step: Shape, shape: Shape) -> Node:
+        """`x` laid into zeros of `shape`: the transpose of `slice`."""
+        return self.apply("pad", x, start=start, step=step, shape=shape)
+
+    def concat(self, *parts: Node, axis: int) -> Node:
+        """The parts one after another along `axis`."""
+        return self.apply("concat", *parts, axis=axis)
+
+    def linear(self, x: Node, w: Node) -> Node:
+        """`x wᵀ`: x (n, k), w (m, k) with one row a unit."""
+        return self.apply("linear", x, w)
+
+    def matmul(self, a: Node, b: Node) -> Node:
+        """The matrix product; a vector is a row on the left and a column on the right."""
+        if not 1 <= len(a.shape) <= 2 or not 1 <= len(b.shape) <= 2:
+            raise self._shape_error(
+                "matmul", "vectors or matrices", f"shapes {a.shape} and {b.shape}"
+            )
+        rows = self.reshape(a, (1, *a.shape)) if len(a.shape) == 1 else a
+        columns = self.reshape(b, (*b.shape, 1)) if len(b.shape) == 1 else b
+        product = self.apply("matmul", rows, columns)
+        return self.reshape(product, a.shape[:-1] + b.shape[1:])
+
+    # ------------------------------------------------------------ formulas, composites
+
+    def lower(self, formula: str | Formula, environment: Mapping[str, Node]) -> Node:
+        """The nodes of a formula, its symbols taken from `environment`."""
+        tree = parse(formula) if isinstance(formula, str) else formula
+        return interpret(tree, environment, self.constant, self.apply)
+
+    def composite(
+        self,
+        name: str,
+        *operands: Operand,
+        naming: Callable[[str, Node], Node] | None = None,
+        label: Callable[[Node], Node] | None = None,
+    ) -> Node:
+        """A composite, opened into its steps; its result can still be read as one factor.
+
+        `naming(step, node)` may name the steps inside, `label(node)` the result.
+        """
+        record = COMPOSITES[name]
+        inputs = tuple(
+            item if isinstance(item, Node) else self.constant(item) for item in operands
+        )
+        named = {"name": naming} if naming is not None and record.jacobian is not None else {}
+        node = record.define(self, *inputs, **named)
+        if label is not None:
+            node = label(node)
+        if record.jacobian is None:
+            return node
+        return dataclasses.replace(node, fold=Fold(record, inputs))

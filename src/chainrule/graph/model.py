@@ -1,0 +1,187 @@
+"""A model: a graph of a loss, the numbers of its leaves, and what training does with them.
+
+Every frontend and importer ends here; everything below the waist of the
+hourglass starts here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from chainrule.errors import Fault, InputError, closest
+from chainrule.graph.node import Node, topological
+from chainrule.graph.passes.name import name_quantities
+from chainrule.graph.passes.unroll import Unrolled, entry_labels, unroll, unrolled_size
+
+__all__ = ["LeafValue", "Model", "Order"]
+
+Order = Literal["simultaneous", "sequential"]
+Role = Literal["input", "target", "parameter", "constant"]
+
+UNROLL_LIMIT = 1_000_000
+"""The most scalar steps that are spelt out; a larger model is run as arrays only."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeafValue:
+    """A leaf's numbers, row-major, and its part in the model."""
+
+    node: Node
+    values: tuple[float, ...]
+    role: Role
+    trained: bool = False
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the entries."""
+        labels = entry_labels(self.node)
+        assert labels is not None
+        return labels
+
+
+@dataclass(frozen=True)
+class Model:
+    """A scalar loss over named leaves.
+
+    `quantities` are the named steps that people ask for even when the loss does
+    not need them.  `rewrite`, where the model came from a file, gives that
+    file's text with other numbers.  `conventions` are (topic, choice) pairs that
+    every document declares.
+    """
+
+    title: str
+    loss: Node
+    leaves: tuple[LeafValue, ...]
+    quantities: tuple[Node, ...] = ()
+    learning_rate: float | None = None
+    learning_rate_name: str = "η"
+    order: Order = "simultaneous"
+    conventions: tuple[tuple[str, str], ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    rewrite: Callable[[Mapping[str, float]], str] | None = None
+
+
+    # ------------------------------------------------------------------- the leaves
+
+    @functools.cached_property
+    def entry_of(self) -> dict[str, tuple[int, int]]:
+        """Where each leaf entry's number lies: (leaf, flat index) by name."""
+        found: dict[str, tuple[int, int]] = {}
+        for number, leaf in enumerate(self.leaves):
+            for flat, label in enumerate(leaf.labels):
+                if label in found:
+                    raise InputError(Fault("NameError", f'two leaves are called "{label}"'))
+                found[label] = (number, flat)
+        return found
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The names of the entries that an update changes, in the order of the model."""
+        return tuple(label for leaf in self.leaves if leaf.trained for label in leaf.labels)
+
+    def value(self, name: str) -> float:
+        """The number of one leaf entry. Raises: InputError when there is no such leaf."""
+        leaf, flat = self.entry_of[self.resolve(name)]
+        return self.leaves[leaf].values[flat]
+
+    def resolve(self, name: str) -> str:
+        """The leaf entry that `name` means. Raises: InputError with a did-you-mean."""
+        wanted = name.replace(" ", "")
+        wanted = self.aliases.get(wanted, wanted)
+        if wanted in self.entry_of:
+            return wanted
+        computed = {label for labels in self.labels.values() for label in labels}
+        if wanted in computed:
+            what = f'"{name}" is computed, not given'
+        else:
+            what = f'there is no number called "{name}"'
+        some = ", ".join(list(self.entry_of)[:8]) + (", ..." if len(self.entry_of) > 8 else "")
+        raise InputError(
+            Fault(
+                "NameError",
+                what,
+                needs=f"a name that the model gives a number: {some}",
+                hint=closest(wanted, [*self.entry_of, *self.aliases]),
+            )
+        )
+
+    def with_values(self, changes: Mapping[str, float]) -> Model:
+        """The same model with other numbers; the learning rate goes by its name too.
+
+        Raises: InputError with a fault for each unknown name or unusable number.
+        """
+        faults: list[Fault] = []
+        rate = self.learning_rate
+        values: dict[int, list[float]] = {}
+        for name, value in changes.items():
+            if not math.isfinite(value):
+                faults.append(Fault("ValueError", f"{name} = {value}", needs="a finite number"))
+                continue
+            if name in ("learning_rate", self.learning_rate_name) and name not in self.entry_of:
+                rate = value
+                continue
+            try:
+                leaf, flat = self.entry_of[self.resolve(name)]
+            except InputError as error:
+                faults.extend(error.faults)
+                continue
+            values.setdefault(leaf, list(self.leaves[leaf].values))[flat] = value
+        if faults:
+            raise InputError(*faults)
+        return self.with_leaves(values, rate)
+
+    def with_leaves(
+        self, values: Mapping[int, Sequence[float]], learning_rate: float | None = None
+    ) -> Model:
+        """The same graph with other numbers for whole leaves, by their place."""
+        leaves = tuple(
+            dataclasses.replace(leaf, values=tuple(values[number])) if number in values else leaf
+            for number, leaf in enumerate(self.leaves)
+        )
+        rate = self.learning_rate if learning_rate is None else learning_rate
+        changed = dataclasses.replace(self, leaves=leaves, learning_rate=rate)
+        for name in ("labels", "unrolled", "scalar_size"):  # the graph is the same
+            if name in self.__dict__:
+                changed.__dict__[name] = self.__dict__[name]
+        return changed
+
+    # ---------------------------------------------------------------- the scalar view
+
+    @functools.cached_property
+    def outputs(self) -> list[Node]:
+        """The loss and the quantities beside it."""
+        return [self.loss, *(node for node in self.quantities if node is not self.loss)]
+
+    @functools.cached_property
+    def labels(self) -> dict[Node, tuple[str, ...]]:
+        """The entry names of every quantity, leaves included."""
+        return name_quantities([*self.outputs, *(leaf.node for leaf in self.leaves)])
+
+    @functools.cached_property
+    def scalar_size(self) -> int:
+        """How many scalar steps the model has, about."""
+        return unrolled_size(self.outputs)
+
+    @functools.cached_property
+    def unrolled(self) -> Unrolled:
+        """The scalar graph. Raises: InputError when the model is too large to spell out."""
+        if self.scalar_size > UNROLL_LIMIT:
+            raise InputError(
+                Fault(
+                    "SizeError",
+                    f"the model has about {self.scalar_size:,} scalar steps",
+                    needs=f"at most {UNROLL_LIMIT:,} to be written out step by step",
+                    hint="`chainrule step` and `chainrule check` run it as arrays",
+                )
+            )
+        return unroll([*self.outputs, *(leaf.node for leaf in self.leaves)], self.labels)
+
+    @functools.cached_property
+    def nodes(self) -> list[Node]:
+        """Every node of the array graph, inputs first."""
+        return topological(self.outputs)

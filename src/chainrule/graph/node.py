@@ -1,0 +1,81 @@
+"""A node of the graph, and the order in which a graph is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from chainrule.primitives import Composite, Primitive
+
+__all__ = ["Fold", "Node", "Origin", "topological"]
+
+_NO_ATTRIBUTES: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a node came from: a line of the user's file, or a module's path."""
+
+    place: str
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fold:
+    """The composite that a node is the result of, so that it can be read as one factor."""
+
+    composite: Composite
+    operands: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One step: a primitive applied to inputs.
+
+    `shape` is () for a scalar.  `name` is how the quantity is called; `labels`,
+    where given, names each entry of an array in row-major order.
+    """
+
+    primitive: Primitive
+    inputs: tuple[Node, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=lambda: _NO_ATTRIBUTES)
+    shape: tuple[int, ...] = ()
+    name: str | None = None
+    labels: tuple[str, ...] | None = None
+    origin: Origin | None = None
+    fold: Fold | None = None
+
+    @property
+    def dtype(self) -> str:
+        """`bool` for a condition, else `float64`."""
+        return "bool" if getattr(self.primitive, "condition", False) else "float64"
+
+    def __repr__(self) -> str:
+        called = f" {self.name}" if self.name else ""
+        return f"<{self.primitive.name}{called} {self.shape}>"
+
+
+def topological(
+    outputs: Iterable[Node], stop: Callable[[Node], bool] = lambda node: False
+) -> list[Node]:
+    """All nodes that `outputs` need, inputs first, in a fixed order; no recursion.
+
+    A node for which `stop` holds is listed, but what it needs is not.
+    """
+    order: list[Node] = []
+    done: set[Node] = set()
+    for output in outputs:
+        stack: list[tuple[Node, bool]] = [(output, False)]
+        while stack:
+            node, inputs_done = stack.pop()
+            if node in done:
+                continue
+            if inputs_done or stop(node):
+                done.add(node)
+                order.append(node)
+                continue
+            stack.append((node, True))
+            stack.extend((item, False) for item in reversed(node.inputs) if item not in done)
+    return order

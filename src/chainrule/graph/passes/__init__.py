@@ -1,0 +1,1 @@
+"""Passes: separate small rewrites of a graph."""

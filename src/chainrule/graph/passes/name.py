@@ -1,0 +1,98 @@
+"""Name the quantities that a derivation will speak of.
+
+A step that the user named keeps its name.  Beyond that: the operand of a named
+activation is its net input (`net_o1` for `o1` or `out_o1`), and a step that is
+used more than once, or that lies too deep inside an expression to be read, gets
+a name of its own (`t1`, `t2`, ...).  What stays unnamed is written out inside
+the formula of the quantity that it belongs to.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from chainrule.graph.node import Node, topological
+from chainrule.graph.passes.fold import constant_value
+from chainrule.graph.passes.unroll import entry_labels
+from chainrule.primitives import CONSTANT, VARIABLE, Linear
+from chainrule.primitives.pointwise import ACTIVATIONS
+
+__all__ = ["name_quantities", "net_name"]
+
+DEEPEST = 12
+"""Nesting beyond which an expression is given a name, so that it can be read."""
+
+MOVES = ("broadcast", "reshape", "transpose", "slice", "pad", "concat")
+
+
+def net_name(output: str) -> str:
+    """The name of the net input of the unit whose output is called `output`."""
+    return "net_" + output.removeprefix("out_")
+
+
+def name_quantities(outputs: Iterable[Node]) -> dict[Node, tuple[str, ...]]:
+    """The entry names of every node that is a quantity of its own."""
+    order = topological(outputs)
+    labels = {node: named for node in order if (named := entry_labels(node)) is not None}
+    taken = {label for named in labels.values() for label in named}
+    for node in order:
+        if node.primitive.name in ACTIVATIONS and node in labels:
+            net = node.inputs[0]
+            own = tuple(net_name(label) for label in labels[node])
+            if _can_be_named(net, labels) and taken.isdisjoint(own):
+                labels[net] = own
+                taken.update(own)
+    uses = _uses(order)
+    depth: dict[Node, int] = {}
+    count = 0
+    for node in order:
+        depth[node] = _depth(node, depth, labels)
+        if not _can_be_named(node, labels) or (uses[node] < 2 and depth[node] <= DEEPEST):
+            continue
+        count += 1
+        while f"t{count}" in taken:
+            count += 1
+        named = entry_labels(
+            Node(node.primitive, node.inputs, node.attributes, node.shape, f"t{count}")
+        )
+        assert named is not None
+        labels[node] = named
+        depth[node] = 0
+    return labels
+
+
+def _can_be_named(node: Node, labels: dict[Node, tuple[str, ...]]) -> bool:
+    return (
+        node not in labels
+        and node.primitive not in (CONSTANT, VARIABLE)
+        and node.primitive.name not in MOVES
+        and node.dtype != "bool"
+        and constant_value(node) is None
+    )
+
+
+def _uses(order: list[Node]) -> Counter[Node]:
+    """How often the entries of each node are used, steps that only move them looked through."""
+    uses: Counter[Node] = Counter()
+    for node in reversed(order):
+        for item in node.inputs:
+            if node.primitive.name in MOVES:
+                repeats = node.primitive.name == "broadcast" and node.shape != item.shape
+                uses[item] += max(uses[node], 2 if repeats else 0)
+            elif isinstance(node.primitive, Linear) and node.primitive.name != "sum":
+                uses[item] += 2
+            else:
+                uses[item] += 1
+    return uses
+
+
+def _depth(node: Node, depth: dict[Node, int], labels: dict[Node, tuple[str, ...]]) -> int:
+    """Nesting above the named steps; a long sum or product, left to right, counts once."""
+    if node in labels or not node.inputs:
+        return 0
+    deepest = 0
+    for place, item in enumerate(node.inputs):
+        continues = place == 0 and item.primitive is node.primitive
+        deepest = max(deepest, depth[item] + (0 if continues else 1))
+    return deepest

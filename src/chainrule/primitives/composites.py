@@ -1,0 +1,244 @@
+"""Composites: functions written in primitives, read as one factor until opened.
+
+Each works on the last axis of its operands.  `name` is called with every step
+inside that deserves a name of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from chainrule.primitives.record import Composite
+
+__all__ = ["COMPOSITES"]
+
+Name = Callable[[str, Any], Any]
+
+
+def _unnamed(name: str, node: Any) -> Any:
+    return node
+
+
+def _last(x: Any) -> int:
+    return len(x.shape) - 1
+
+
+def _along_last(op: Any, x: Any, row: Any) -> Any:
+    """`row`, which lacks the last axis, repeated along it."""
+    return op.broadcast(op.reshape(row, (*row.shape, 1)), x.shape)
+
+
+def _shifted(op: Any, x: Any, name: Name) -> Any:
+    """`x` less its largest entry, so that no exponential can overflow."""
+    largest = name("max", op.max(x, _last(x)))
+    return op.sub(x, _along_last(op, x, op.stop(largest)))
+
+
+def _softmax(op: Any, x: Any, name: Name = _unnamed) -> Any:
+    powers = name("exp", op.exp(_shifted(op, x, name)))
+    total = name("sum", op.sum(powers, _last(x)))
+    return op.div(powers, _along_last(op, x, total))
+
+
+def _softmax_jacobian(
+    op: Any, y: Sequence[Any], i: int, x: Sequence[Any]
+) -> tuple[Sequence[Any], ...]:
+    return (
+        [
+            op.mul(y[i], op.sub(1.0, y[i])) if k == i else op.mul(op.neg(y[i]), y[k])
+            for k in range(len(x))
+        ],
+    )
+
+
+def _log_softmax(op: Any, x: Any, name: Name = _unnamed) -> Any:
+    shifted = _shifted(op, x, name)
+    total = name("sum", op.sum(op.exp(shifted), _last(x)))
+    return op.sub(shifted, _along_last(op, x, op.log(total)))
+
+
+def _log_softmax_jacobian(
+    op: Any, y: Sequence[Any], i: int, x: Sequence[Any]
+) -> tuple[Sequence[Any], ...]:
+    return (
+        [
+            op.sub(1.0, op.exp(y[k])) if k == i else op.neg(op.exp(y[k]))
+            for k in range(len(x))
+        ],
+    )
+
+
+def _row_log_softmax(op: Any, x: Sequence[Any]) -> list[Any]:
+    """Log-softmax of one row of scalars, step for step as the unrolled form has it."""
+    largest = functools.reduce(op.maximum, x)
+    shifted = [op.sub(entry, op.stop(largest)) for entry in x]
+    total = functools.reduce(op.add, [op.exp(entry) for entry in shifted])
+    return [op.sub(entry, op.log(total)) for entry in shifted]
+
+
+def _categorical_from_logits(op: Any, t: Any, x: Any, name: Name = _unnamed) -> Any:
+    logarithms = name("logp", _log_softmax(op, x, name))
+    return op.neg(op.sum(op.mul(t, logarithms), _last(x)))
+
+
+def _categorical_from_logits_jacobian(
+    op: Any, y: Sequence[Any], i: int, t: Sequence[Any], x: Sequence[Any]
+) -> tuple[Sequence[Any], ...]:
+    logarithms = _row_log_softmax(op, x)
+    total = functools.reduce(op.add, t)
+    return (
+        [op.neg(entry) for entry in logarithms],
+        [
+            op.sub(op.mul(op.exp(entry), total), target)
+            for entry, target in zip(logarithms, t, strict=True)
+        ],
+    )
+
+
+def _mean(op: Any, x: Any) -> Any:
+    return op.div(op.sum(x), float(math.prod(x.shape)))
+
+
+def _binary_cross_entropy(op: Any, t: Any, y: Any) -> Any:
+    return op.neg(op.add(op.xlogy(t, y), op.xlogy(op.sub(1.0, t), op.sub(1.0, y))))
+
+
+SOFTMAX = Composite(
+    "softmax",
+    ("x",),
+    define=_softmax,
+    jacobian=_softmax_jacobian,
+    notation="softmax(x)",
+    formula="∂y[i]/∂x[k] = y[i] · ([i = k] − y[k])",
+    source="Bridle (1990), NIPS; shifted by max x, which cancels",
+)
+LOG_SOFTMAX = Composite(
+    "log_softmax",
+    ("x",),
+    define=_log_softmax,
+    jacobian=_log_softmax_jacobian,
+    notation="ln softmax(x)",
+    formula="∂y[i]/∂x[k] = [i = k] − exp(y[k])",
+    source="The logarithm of softmax, without forming its quotient",
+)
+MEAN = Composite(
+    "mean",
+    ("x",),
+    define=_mean,
+    notation="mean x",
+    formula="∂y/∂x[k] = 1/n",
+    source="Any first course in statistics",
+)
+
+# ------------------------------------------------------------------ losses, of one entry
+
+HALF_SQUARED_ERROR = Composite(
+    "half_squared_error",
+    ("t", "y"),
+    define=lambda op, t, y: op.mul(0.5, op.pow(op.sub(t, y), 2.0)),
+    notation="½ (t − y)²",
+    formula="∂E/∂y = −(t − y)",
+    source="Rumelhart, Hinton, Williams (1986), eq. 3",
+)
+SQUARED_ERROR = Composite(
+    "squared_error",
+    ("t", "y"),
+    define=lambda op, t, y: op.pow(op.sub(t, y), 2.0),
+    notation="(t − y)²",
+    formula="∂E/∂y = −2 (t − y)",
+    source="Legendre (1805), Nouvelles méthodes",
+)
+ABSOLUTE_ERROR = Composite(
+    "absolute_error",
+    ("t", "y"),
+    define=lambda op, t, y: op.abs(op.sub(t, y)),
+    notation="|t − y|",
+    formula="∂E/∂y = −sign(t − y)",
+    source="Laplace (1774)",
+)
+HUBER = Composite(
+    "huber",
+    ("t", "y", "delta"),
+    define=lambda op, t, y, delta: op.huber(op.sub(t, y), delta),
+    notation="huber(t − y, δ)",
+    formula="∂E/∂y = −(t − y) within δ, −δ sign(t − y) beyond",
+    source="Huber (1964), Annals of Mathematical Statistics 35",
+)
+BINARY_CROSS_ENTROPY = Composite(
+    "binary_cross_entropy",
+    ("t", "y"),
+    define=_binary_cross_entropy,
+    notation="−t ln y − (1 − t) ln(1 − y)",
+    formula="∂E/∂y = −t/y + (1 − t)/(1 − y)",
+    source="Good (1952), Journal of the Royal Statistical Society B 14",
+)
+BINARY_CROSS_ENTROPY_FROM_LOGITS = Composite(
+    "binary_cross_entropy_from_logits",
+    ("t", "z"),
+    define=lambda op, t, z: op.cross_entropy_logit(t, z),
+    notation="−t ln σ(z) − (1 − t) ln(1 − σ(z))",
+    formula="∂E/∂z = σ(z) − t",
+    source="The same loss of σ(z), in a form that cannot overflow",
+)
+CATEGORICAL_CROSS_ENTROPY = Composite(
+    "categorical_cross_entropy",
+    ("t", "y"),
+    define=lambda op, t, y: op.neg(op.xlogy(t, y)),
+    notation="−t ln y",
+    formula="∂E/∂y = −t/y",
+    source="Good (1952), Journal of the Royal Statistical Society B 14",
+)
+
+# ----------------------------------------------------------------- losses, of one example
+
+CATEGORICAL_CROSS_ENTROPY_FROM_LOGITS = Composite(
+    "categorical_cross_entropy_from_logits",
+    ("t", "x"),
+    define=_categorical_from_logits,
+    jacobian=_categorical_from_logits_jacobian,
+    notation="−∑ t ln softmax(x)",
+    formula="∂E/∂x[k] = softmax(x)[k] · ∑t − t[k]",
+    source="The same loss of softmax(x), in a form that cannot overflow",
+)
+
+# ---------------------------------------------------------------------------- penalties
+
+L2_PENALTY = Composite(
+    "l2_penalty",
+    ("w", "strength"),
+    define=lambda op, w, strength: op.mul(op.mul(0.5, strength), op.sum(op.pow(w, 2.0))),
+    notation="½ λ ∑ w²",
+    formula="∂E/∂w = λ w",
+    source="Hoerl and Kennard (1970), Technometrics 12",
+)
+L1_PENALTY = Composite(
+    "l1_penalty",
+    ("w", "strength"),
+    define=lambda op, w, strength: op.mul(strength, op.sum(op.abs(w))),
+    notation="λ ∑ |w|",
+    formula="∂E/∂w = λ sign(w)",
+    source="Tibshirani (1996), Journal of the Royal Statistical Society B 58",
+)
+
+COMPOSITES = {
+    record.name: record
+    for record in (
+        SOFTMAX,
+        LOG_SOFTMAX,
+        MEAN,
+        HALF_SQUARED_ERROR,
+        SQUARED_ERROR,
+        ABSOLUTE_ERROR,
+        HUBER,
+        BINARY_CROSS_ENTROPY,
+        BINARY_CROSS_ENTROPY_FROM_LOGITS,
+        CATEGORICAL_CROSS_ENTROPY,
+        CATEGORICAL_CROSS_ENTROPY_FROM_LOGITS,
+        L2_PENALTY,
+        L1_PENALTY,
+    )
+}
+"""Every composite by its name."""

@@ -1,0 +1,329 @@
+"""The linear primitives, and those that select: index formula, terms, transpose.
+
+A transpose is written in primitives through `op`, the builder that the caller
+passes in, so that an adjoint is an ordinary node and can be differentiated
+again.  The property tests compare every transpose with the terms.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from chainrule.primitives.index import contraction
+from chainrule.primitives.record import Attributes, Linear, Select, Shape, Term
+
+__all__: list[str] = []
+
+Axes = tuple[int, ...]
+
+
+def normal_axes(axes: Axes, rank: int) -> Axes:
+    """Axes counted from the front, sorted. Raises: ValueError outside the rank."""
+    counted = tuple(sorted(axis + rank if axis < 0 else axis for axis in axes))
+    if len(set(counted)) != len(counted) or any(not 0 <= axis < rank for axis in counted):
+        raise ValueError(f"axes {axes} do not fit {rank} axes")
+    return counted
+
+
+def _without(shape: Shape, axes: Axes) -> Shape:
+    return tuple(size for axis, size in enumerate(shape) if axis not in axes)
+
+
+def _kept(shape: Shape, axes: Axes) -> Shape:
+    return tuple(1 if axis in axes else size for axis, size in enumerate(shape))
+
+
+def _spread(op: Any, g: Any, shape: Shape, axes: Axes) -> Any:
+    """`g`, which lacks `axes`, repeated along them to `shape`."""
+    return op.broadcast(op.reshape(g, _kept(shape, axes)), shape)
+
+
+# ------------------------------------------------------------------- contractions
+
+_MATMUL = contraction("y[i, j] = sum(k, a[i, k] * b[k, j])", ("a", "b"))
+Linear(
+    "matmul",
+    ("a", "b"),
+    index="y[i, j] = sum(k, a[i, k] * b[k, j])",
+    shape=_MATMUL.shape,
+    kernel=lambda a, b: a @ b,
+    terms=_MATMUL.terms,
+    transpose=lambda op, g, a, b: (
+        op.matmul(g, op.transpose(b)),
+        op.matmul(op.transpose(a), g),
+    ),
+    notation="A B",
+    source="Petersen and Pedersen (2012), The Matrix Cookbook, 2.4",
+)
+
+_LINEAR = contraction("y[n, j] = sum(k, w[j, k] * x[n, k])", ("x", "w"))
+Linear(
+    "linear",
+    ("x", "w"),
+    index="y[n, j] = sum(k, w[j, k] * x[n, k])",
+    shape=_LINEAR.shape,
+    kernel=lambda x, w: x @ w.T,
+    terms=_LINEAR.terms,
+    transpose=lambda op, g, x, w: (op.matmul(g, w), op.matmul(op.transpose(g), x)),
+    notation="x Wᵀ",
+    source="One row of weights a unit; Rumelhart, Hinton, Williams (1986), eq. 1",
+)
+
+# ------------------------------------------------------------ sums and their transpose
+
+
+def _sum_kernel(x: Any, axes: Axes) -> Any:
+    import numpy
+
+    return numpy.sum(x, axis=axes)
+
+
+def sum_terms(shapes: Sequence[Shape], attributes: Attributes) -> list[list[Term]]:
+    (shape,) = shapes
+    axes = attributes["axes"]
+    kept = [axis for axis in range(len(shape)) if axis not in axes]
+    strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+
+    def offsets(over: Sequence[int]) -> list[int]:
+        return [
+            sum(value * strides[axis] for value, axis in zip(values, over, strict=True))
+            for values in itertools.product(*(range(shape[axis]) for axis in over))
+        ]
+
+    inner = offsets(axes)
+    return [[((0, start + step),) for step in inner] for start in offsets(kept)]
+
+
+Linear(
+    "sum",
+    ("x",),
+    index="y[i] = sum(k, x[i, k])",
+    shape=lambda x, axes: _without(x, axes),
+    kernel=_sum_kernel,
+    terms=sum_terms,
+    transpose=lambda op, g, x, axes: (_spread(op, g, x.shape, axes),),
+    notation="∑ x",
+    source="The transpose of a sum repeats",
+)
+
+
+def _broadcast_kernel(x: Any, shape: Shape) -> Any:
+    import numpy
+
+    return numpy.broadcast_to(x, shape)
+
+
+def _broadcast_shape(x: Shape, shape: Shape) -> Shape:
+    aligned = (1,) * (len(shape) - len(x)) + x
+    if len(x) > len(shape) or any(a not in (1, b) for a, b in zip(aligned, shape, strict=True)):
+        raise ValueError(f"shape {x} does not stretch to {shape}")
+    return shape
+
+
+def _broadcast_sources(x: Shape, shape: Shape) -> list[int]:
+    """The flat entry of `x` that each entry of the result repeats."""
+    sources = [0]
+    stride = math.prod(x)
+    for axis, size in enumerate(shape):
+        own = x[axis - len(shape) + len(x)] if axis >= len(shape) - len(x) else 1
+        stride //= own if axis >= len(shape) - len(x) else 1
+        step = stride if own == size else 0
+        sources = [base + step * value for base in sources for value in range(size)]
+    return sources
+
+
+def _broadcast_transpose(op: Any, g: Any, x: Any, shape: Shape) -> tuple[Any]:
+    aligned = (1,) * (len(shape) - len(x.shape)) + x.shape
+    axes = tuple(
+        axis for axis, (a, b) in enumerate(zip(aligned, shape, strict=True)) if a == 1 and b != 1
+    )
+    return (op.reshape(op.sum(g, axes), x.shape),)
+
+
+Linear(
+    "broadcast",
+    ("x",),
+    index="y[i, k] = x[i]",
+    shape=_broadcast_shape,
+    kernel=_broadcast_kernel,
+    transpose=_broadcast_transpose,
+    terms=lambda shapes, attributes: [
+        [((0, flat),)] for flat in _broadcast_sources(shapes[0], attributes["shape"])
+    ],
+    notation="x, repeated",
+    source="The transpose of repeating is a sum",
+)
+
+# ------------------------------------------------------------------ moving entries
+
+
+def _reshape_shape(x: Shape, shape: Shape) -> Shape:
+    if math.prod(x) != math.prod(shape):
+        raise ValueError(f"{x} has {math.prod(x)} entries, {shape} has {math.prod(shape)}")
+    return shape
+
+
+Linear(
+    "reshape",
+    ("x",),
+    index="y[row-major] = x[row-major]",
+    shape=_reshape_shape,
+    kernel=lambda x, shape: x.reshape(shape),
+    terms=lambda shapes, attributes: [[((0, flat),)] for flat in range(math.prod(shapes[0]))],
+    transpose=lambda op, g, x, shape: (op.reshape(g, x.shape),),
+    notation="x, reshaped",
+    source="Entries keep their row-major order",
+)
+
+
+def _inverse(permutation: Axes) -> Axes:
+    return tuple(permutation.index(axis) for axis in range(len(permutation)))
+
+
+Linear(
+    "transpose",
+    ("x",),
+    index="y[j, i] = x[i, j]",
+    shape=lambda x, permutation: tuple(x[axis] for axis in permutation),
+    kernel=lambda x, permutation: x.transpose(permutation),
+    transpose=lambda op, g, x, permutation: (op.transpose(g, _inverse(permutation)),),
+    notation="xᵀ",
+    source="A permutation's transpose is its inverse",
+)
+
+
+def _windows(start: Axes, step: Axes, shape: Shape) -> tuple[slice, ...]:
+    return tuple(
+        slice(first, first + (size - 1) * stride + 1 if size else first, stride)
+        for first, stride, size in zip(start, step, shape, strict=True)
+    )
+
+
+def _slice_shape(x: Shape, start: Axes, step: Axes, shape: Shape) -> Shape:
+    for size, first, stride, count in zip(x, start, step, shape, strict=True):
+        if first < 0 or stride < 1 or (count and first + (count - 1) * stride >= size):
+            raise ValueError(f"entries {first}, step {stride}, {count} of them, leave {x}")
+    return shape
+
+
+def _pad_kernel(x: Any, start: Axes, step: Axes, shape: Shape) -> Any:
+    import numpy
+
+    result = numpy.zeros(shape, dtype=x.dtype)
+    result[_windows(start, step, x.shape)] = x
+    return result
+
+
+Linear(
+    "slice",
+    ("x",),
+    index="y[i] = x[i * step + start]",
+    shape=_slice_shape,
+    kernel=lambda x, start, step, shape: x[_windows(start, step, shape)],
+    transpose=lambda op, g, x, start, step, shape: (op.pad(g, start, step, x.shape),),
+    notation="x[start::step]",
+    source="The transpose of a slice pads with zeros",
+)
+Linear(
+    "pad",
+    ("x",),
+    index="y[i * step + start] = x[i]",
+    shape=lambda x, start, step, shape: shape,
+    kernel=_pad_kernel,
+    transpose=lambda op, g, x, start, step, shape: (op.slice(g, start, step, x.shape),),
+    notation="x, padded with 0",
+    source="The transpose of padding is a slice",
+)
+
+
+def _concat_shape(*shapes: Shape, axis: int) -> Shape:
+    first = shapes[0]
+    for shape in shapes:
+        if len(shape) != len(first) or any(
+            a != b for i, (a, b) in enumerate(zip(shape, first, strict=True)) if i != axis
+        ):
+            raise ValueError(f"shapes differ off axis {axis}: {' and '.join(map(str, shapes))}")
+    total = sum(shape[axis] for shape in shapes)
+    return (*first[:axis], total, *first[axis + 1 :])
+
+
+def _concat_kernel(*arrays: Any, axis: int) -> Any:
+    import numpy
+
+    return numpy.concatenate(arrays, axis=axis)
+
+
+def _concat_transpose(op: Any, g: Any, *operands: Any, axis: int) -> tuple[Any, ...]:
+    pieces = []
+    offset = 0
+    for operand in operands:
+        start = tuple(offset if i == axis else 0 for i in range(len(operand.shape)))
+        pieces.append(op.slice(g, start, (1,) * len(operand.shape), operand.shape))
+        offset += operand.shape[axis]
+    return tuple(pieces)
+
+
+Linear(
+    "concat",
+    ("x", "..."),
+    index="y[i] = x[i], then the next operand's",
+    shape=_concat_shape,
+    kernel=_concat_kernel,
+    transpose=_concat_transpose,
+    notation="[x, ...]",
+    source="The transpose of joining is cutting apart",
+)
+
+# ------------------------------------------------------------------------ selection
+
+
+def _max_kernel(x: Any, axes: Axes) -> Any:
+    import numpy
+
+    if not numpy.iscomplexobj(x):
+        return numpy.max(x, axis=axes)
+    return numpy.sum(numpy.where(_first_max_kernel(x, axes), x, 0), axis=axes)
+
+
+def _first_max_kernel(x: Any, axes: Axes) -> Any:
+    """1 at the first entry, in row-major order, that is the largest along `axes`; else 0."""
+    import numpy
+
+    real = numpy.real(x)
+    front = tuple(axis for axis in range(real.ndim) if axis not in axes) + tuple(axes)
+    moved = real.transpose(front)
+    rows = moved.reshape(-1, math.prod(real.shape[axis] for axis in axes))
+    chosen = numpy.zeros(rows.shape)
+    chosen[numpy.arange(len(rows)), numpy.argmax(rows, axis=1)] = 1.0
+    return chosen.reshape(moved.shape).transpose(_inverse(front))
+
+
+Select(
+    "max",
+    ("x",),
+    index="y[i] = max(k, x[i, k])",
+    shape=lambda x, axes: _without(x, axes),
+    kernel=_max_kernel,
+    transpose=lambda op, g, y, x, axes: (
+        op.mul(_spread(op, g, x.shape, axes), op.first_max(x, axes)),
+    ),
+    notation="max x",
+    source="The entry that was taken, differentiated",
+    pairwise="maximum",
+    at_tie="the first entry in row-major order takes the whole slope",
+)
+Select(
+    "first_max",
+    ("x",),
+    index="y[i, k] = 1 where x[i, k] is the first largest along k, else 0",
+    shape=lambda x, axes: x,
+    kernel=_first_max_kernel,
+    transpose=lambda op, g, y, x, axes: (None,),
+    notation="[x is the largest]",
+    source="Constant between ties, so that its slope is 0",
+    pairwise="",
+    at_tie="the first entry in row-major order",
+)

@@ -1,0 +1,180 @@
+"""The records: everything chainrule knows about one primitive, in one place.
+
+A step of a network is *pointwise* (it bends each number by itself, and knows
+its slope for each operand), *linear* (it mixes and moves numbers, and knows its
+transpose and its terms), or it *selects* (linear once the values are known).  A
+*composite* is a small function written in primitives that may be read as one
+named factor.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from chainrule.primitives.formula import Formula, interpret, parse
+
+__all__ = ["Composite", "Leaf", "Linear", "Pointwise", "Primitive", "Select"]
+
+Shape = tuple[int, ...]
+Attributes = Mapping[str, Any]
+Term = tuple[tuple[int, int], ...]
+"""One product of operand entries: (operand number, flat index) pairs."""
+
+REGISTRY: dict[str, Primitive] = {}
+"""Every primitive by its name, in the order of its table."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaf:
+    """A node that is given, not computed: a constant or a variable."""
+
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Pointwise:
+    """A step that bends each number by itself.
+
+    `value` and each of `slopes` are formulas (see `primitives.formula`) in the
+    operands and, for slopes, the result `y`; None where the step cannot be
+    differentiated (a condition).  `scalar` and `array` evaluate a step that the
+    formula language cannot reduce further; all others are evaluated from
+    `value`.  `notation` is how a person writes it, `domain` the interval of each
+    operand on which the record is tested, `kink` a formula that is zero exactly
+    where the slope jumps, `at_kink` what is taken there.  `saturates` marks a
+    step whose slope dies far from zero; `analytic` one that complex arithmetic
+    can pass through.
+    """
+
+    name: str
+    operands: tuple[str, ...]
+    value: str
+    slopes: tuple[str | None, ...]
+    notation: str
+    source: str
+    scalar: Callable[..., Any] | None = None
+    array: Callable[..., Any] | None = None
+    domain: tuple[tuple[float, float], ...] = ()
+    kink: str | None = None
+    at_kink: str = ""
+    saturates: bool = False
+    analytic: bool = True
+    condition: bool = False
+
+    def __post_init__(self) -> None:
+        REGISTRY[self.name] = self
+
+    @property
+    def is_basic(self) -> bool:
+        """Whether the formula language cannot reduce this step further."""
+        return self.scalar is not None
+
+    @functools.cached_property
+    def formula(self) -> Formula:
+        """The value's tree; its symbols are the operands."""
+        return parse(self.value)
+
+    @functools.cached_property
+    def scalar_kernel(self) -> Callable[..., Any]:
+        """The step on Python floats, with IEEE arithmetic (no exceptions)."""
+        return self.scalar if self.scalar is not None else self._from_formula("scalar_kernel")
+
+    @functools.cached_property
+    def array_kernel(self) -> Callable[..., Any]:
+        """The step on NumPy arrays, real or complex."""
+        return self.array if self.array is not None else self._from_formula("array_kernel")
+
+    def _from_formula(self, which: Literal["scalar_kernel", "array_kernel"]) -> Callable[..., Any]:
+        """A Python function of the operands that runs `value`, operation by operation."""
+        kernels: dict[str, Any] = {}
+
+        def call(operation: str, *arguments: str) -> str:
+            kernels[operation] = getattr(REGISTRY[operation], which)
+            return f"{operation}({', '.join(arguments)})"
+
+        body = interpret(self.formula, {name: name for name in self.operands}, repr, call)
+        code = compile(f"lambda {', '.join(self.operands)}: {body}", f"<{self.name}>", "eval")
+        kernel: Callable[..., Any] = eval(code, kernels)  # the record's own text, nobody else's
+        return kernel
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """A step that mixes and moves numbers.
+
+    `shape(*shapes, **attributes)` is the shape rule; it raises ValueError with
+    what is needed.  `kernel(*arrays, **attributes)` is the NumPy accelerator.
+    `terms(shapes, attributes)` says, for every entry of the result in row-major
+    order, which products of operand entries are added, in which order; None
+    means that the kernel only moves entries, so that it says so itself.
+    `transpose(op, g, *operands, **attributes)` gives, for each operand, the
+    contribution of the result's adjoint `g`, written in primitives through `op`;
+    `operands` are graph nodes.
+    """
+
+    name: str
+    operands: tuple[str, ...]
+    index: str
+    shape: Callable[..., Shape]
+    kernel: Callable[..., Any]
+    transpose: Callable[..., tuple[Any, ...]]
+    notation: str
+    source: str
+    terms: Callable[[Sequence[Shape], Attributes], list[list[Term]]] | None = None
+
+    def __post_init__(self) -> None:
+        REGISTRY[self.name] = self
+
+
+@dataclass(frozen=True, eq=False)
+class Select:
+    """A step that selects: linear once the values are known.
+
+    `pairwise` names the pointwise step that reduces two entries to one, in
+    order, which is how an unrolled graph writes it.  The other fields are those
+    of `Linear`; `transpose` gets the result `y` too.
+    """
+
+    name: str
+    operands: tuple[str, ...]
+    index: str
+    shape: Callable[..., Shape]
+    kernel: Callable[..., Any]
+    transpose: Callable[..., tuple[Any, ...]]
+    notation: str
+    source: str
+    pairwise: str
+    at_tie: str
+
+    def __post_init__(self) -> None:
+        REGISTRY[self.name] = self
+
+
+@dataclass(frozen=True, eq=False)
+class Composite:
+    """A function written in primitives, read as one factor until it is opened.
+
+    `define(op, *operands, **attributes)` builds it through `op`.  `jacobian`,
+    where it is given, is the folded factor: `jacobian(op, y, i, *operands)` gets
+    one row of scalar nodes for each operand and for the result, and returns for
+    each operand the derivatives of `y[i]` with respect to its entries (None for
+    an operand that it leaves to the opened form).  `formula` is what the
+    Jacobian says in print; a property test shows that the two agree.
+    """
+
+    name: str
+    operands: tuple[str, ...]
+    define: Callable[..., Any]
+    notation: str
+    formula: str
+    source: str
+    jacobian: Callable[..., tuple[Sequence[Any] | None, ...]] | None = None
+
+
+Primitive = Leaf | Pointwise | Linear | Select
+
+CONSTANT = Leaf("constant")
+VARIABLE = Leaf("variable")
