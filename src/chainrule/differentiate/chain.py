@@ -37,16 +37,16 @@ class Chain:
         self.uses: dict[Node, list[tuple[Node, Node]]] = {}
         self.adjoint: dict[Node, Node] = {}
         self.quantity_of: dict[Node, Node] = {}
-        self._folds = unrolled.folds
+        self.folds = unrolled.folds
         self._taken: set[str] = set()
         self._wanted = list(wrt)
         quantities = [node for node in topological([loss]) if node.name is not None]
         self._taken.update(node.name or "" for node in quantities)
         self._reaches = set(self._wanted)
-        operand_count = {}
+        operands: dict[Node, list[Node]] = {}
         for quantity in quantities:
             local = self._local_derivatives(quantity)
-            operand_count[quantity] = len(local)
+            operands[quantity] = list(local)
             if local:
                 self._reaches.add(quantity)
             for operand, derivative in local.items():
@@ -54,14 +54,18 @@ class Chain:
         for quantity in reversed(quantities):
             if quantity is loss:
                 self.adjoint[loss] = self.op.constant(1.0)
-            elif quantity in self.uses:
-                self._add_adjoint(quantity, operand_count[quantity])
+                continue
+            # A quantity inside a folded composite has uses that do not reach the loss.
+            uses = [use for use in self.uses.pop(quantity, ()) if use[0] in self.adjoint]
+            if uses:
+                self.uses[quantity] = uses
+                self._add_adjoint(quantity, operands[quantity])
 
     # ---------------------------------------------------------- local derivatives
 
     def _local_derivatives(self, quantity: Node) -> dict[Node, Node]:
         """∂quantity/∂operand for each operand quantity that depends on `wrt`."""
-        fold = self._folds.get(quantity)
+        fold = self.folds.get(quantity)
         if fold is not None and all(
             entry.name is not None or constant_value(entry) is not None
             for row in fold.operands
@@ -79,7 +83,7 @@ class Chain:
         return {operand: local[operand] for operand in operands if operand in local}
 
     def _folded_derivatives(self, quantity: Node) -> dict[Node, Node]:
-        fold = self._folds[quantity]
+        fold = self.folds[quantity]
         assert fold.composite.jacobian is not None
         rows = fold.composite.jacobian(self.op, fold.results, fold.place, *fold.operands)
         local: dict[Node, Node] = {}
@@ -87,9 +91,7 @@ class Chain:
             for operand, derivative in zip(operands, derivatives, strict=True):
                 if operand in self._reaches:
                     known = local.get(operand)
-                    local[operand] = (
-                        derivative if known is None else self.op.add(known, derivative)
-                    )
+                    local[operand] = derivative if known is None else self.op.add(known, derivative)
         return local
 
     # -------------------------------------------------------------------- adjoints
@@ -106,14 +108,16 @@ class Chain:
             return self.op.apply(right.primitive.name, self._scaled(left, first), second)
         return self.op.mul(left, right)
 
-    def _add_adjoint(self, quantity: Node, operand_count: int) -> None:
+    def _add_adjoint(self, quantity: Node, operands: list[Node]) -> None:
+        """Name the sum over the uses, except where it is written out in the δ right below."""
         uses = self.uses[quantity]
         total = self.share(*uses[0])
         for use in uses[1:]:
             total = self.op.add(total, self.share(*use))
         assert quantity.name is not None
         is_net = quantity.name.startswith("net_")
-        if is_net or operand_count != 1:
+        feeds_delta = len(operands) == 1 and (operands[0].name or "").startswith("net_")
+        if not feeds_delta:
             symbol = (
                 "δ_" + quantity.name.removeprefix("net_")
                 if is_net

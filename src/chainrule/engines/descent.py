@@ -80,6 +80,15 @@ class Descent:
             values.update(changed)
         return loss, gradients, changed
 
+    def updated_before(self, parameter: Node) -> tuple[str, ...]:
+        """The parameters whose new values the gradient of `parameter` was computed with."""
+        names: list[str] = []
+        for stage in self._stages:
+            if parameter in stage.parameters:
+                break
+            names.extend(item.name or "" for item in stage.parameters)
+        return tuple(names)
+
     def evaluate(self, leaves: Mapping[Node, Any]) -> Any:
         """The loss alone."""
         return self._forward.run(leaves)[self.loss]

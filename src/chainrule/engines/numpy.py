@@ -20,19 +20,27 @@ def _kernel(primitive: Primitive) -> Kernel:
     return primitive.kernel
 
 
+class ArrayProgram(Program):
+    """Steps on arrays: NaN and infinity pass silently and are looked for later."""
+
+    def run(self, given: Mapping[Node, Any]) -> dict[Node, Any]:
+        """The values of all nodes, given those of the leaves, in the order of the run."""
+        import numpy
+
+        with numpy.errstate(all="ignore"):
+            return super().run(given)
+
+
 def program(outputs: Iterable[Node], given: Iterable[Node] = ()) -> Program:
     """An array graph, ready to run many times."""
     import numpy
 
-    return Program(outputs, _kernel, numpy.float64, given)
+    return ArrayProgram(outputs, _kernel, numpy.float64, given)
 
 
 def run(outputs: Iterable[Node], given: Mapping[Node, Any]) -> dict[Node, Any]:
-    """One run of an array graph: NaN and infinity pass silently and are looked for later."""
-    import numpy
-
-    with numpy.errstate(all="ignore"):
-        return program(outputs, given).run(given)
+    """One run of an array graph, beyond the nodes that are given."""
+    return program(outputs, given).run(given)
 
 
 def leaf_arrays(model: Model) -> dict[Node, Any]:

@@ -62,10 +62,15 @@ class Line:
         """The formula in Python's notation."""
         return python(self.tree)
 
+    @functools.cached_property
+    def numbers(self) -> Mapping[str, float]:
+        """The numbers of the quantities in the formula, by name."""
+        return _Numbers(self.node, self.trace, self.by_name)
+
     @property
     def substituted(self) -> str:
         """The formula with the numbers put in."""
-        return python(self.tree, _Numbers(self.node, self.trace, self.by_name))
+        return python(self.tree, self.numbers)
 
 
 class _Numbers(Mapping[str, float]):
@@ -93,11 +98,14 @@ class _Numbers(Mapping[str, float]):
 class Factor(Line):
     """One factor of the chain: ∂(`over`)/∂(`by`).
 
-    `reason` says what is remarkable about it when it is (nearly) zero.
+    `quantity` is the one whose formula was differentiated, None for a sum over
+    paths or a shared adjoint.  `reason` says what is remarkable about the factor
+    when it is (nearly) zero.
     """
 
     over: str = ""
     by: str = ""
+    quantity: Line | None = None
     reason: Reason | None = None
 
 
@@ -193,8 +201,7 @@ def derive(chain: Chain, trace: Trace, parameter: Node) -> Derivation:
     contributions: tuple[Contribution, ...] = ()
     if at is not chain.loss:
         contributions = tuple(
-            _contribution(chain, trace, use, at, derivative)
-            for use, derivative in chain.uses[at]
+            _contribution(chain, trace, use, at, derivative) for use, derivative in chain.uses[at]
         )
         assert at.name is not None
         factors.append(
@@ -203,7 +210,7 @@ def derive(chain: Chain, trace: Trace, parameter: Node) -> Derivation:
     factors = _without_leading_ones(list(reversed(factors)), loss)
     result = Line(partial(loss, name), adjoint, trace)
     gradient = trace[adjoint]
-    reason = _reason(gradient, factors, contributions)
+    reason = _reason(chain, trace, parameter, factors)
     return Derivation(loss, name, gradient, tuple(factors), contributions, result, reason)
 
 
@@ -216,7 +223,8 @@ def _factor(chain: Chain, trace: Trace, over: Node, by: Node, derivative: Node) 
         trace,
         over=over.name,
         by=by.name,
-        reason=_factor_reason(over, trace[derivative]),
+        quantity=Line(over.name, over, trace),
+        reason=_factor_reason(chain, over, trace[derivative]),
         by_name=True,
     )
 
@@ -233,9 +241,8 @@ def _contribution(
         factors.insert(
             0, Factor(symbol, chain.adjoint[use], trace, over=loss, by=use.name, by_name=True)
         )
-    product = Line(
-        " · ".join(factor.symbol for factor in factors), chain.share(use, derivative), trace
-    )
+    symbol = " · ".join(factor.symbol for factor in factors)
+    product = Line(symbol, chain.share(use, derivative), trace, by_name=True)
     return Contribution(use.name, tuple(factors), product)
 
 
@@ -250,6 +257,7 @@ def _without_leading_ones(factors: list[Factor], loss: str) -> list[Factor]:
                 following.trace,
                 over=loss,
                 by=following.by,
+                quantity=following.quantity,
                 reason=following.reason,
                 by_name=following.by_name,
             ),
@@ -258,32 +266,41 @@ def _without_leading_ones(factors: list[Factor], loss: str) -> list[Factor]:
     return factors
 
 
-def _factor_reason(over: Node, value: float) -> Reason | None:
+def _factor_reason(chain: Chain, over: Node, value: float) -> Reason | None:
     """Why a local derivative is (nearly) zero: the kind of step that it belongs to."""
     record = over.primitive
     if not isinstance(record, Pointwise):
         return None
-    if record.saturates:
+    fold = chain.folds.get(over)
+    if record.saturates or (fold is not None and fold.composite.saturates):
         return "saturated" if abs(value) < SATURATED_BELOW else None
     if value == 0 and (record.kink is not None or record.name == "where"):
         return "masked"
     return None
 
 
-def _reason(
-    gradient: float, factors: list[Factor], contributions: tuple[Contribution, ...]
-) -> Reason | None:
-    """What a zero gradient means, or that it has to pass a saturated step."""
-    for factor in factors:
-        if factor.reason is not None:
-            return factor.reason
-    if gradient != 0:
-        return None
-    if contributions and factors[0].value == 0:
-        if any(item.value != 0 for item in contributions):
+def _reason(chain: Chain, trace: Trace, parameter: Node, factors: list[Factor]) -> Reason | None:
+    """What a zero gradient means, or that its chain passes a saturated step.
+
+    The steps towards the loss are searched breadth first, through those whose
+    share is zero, for the nearest one that says why.
+    """
+    saturated = any(factor.reason == "saturated" for factor in factors)
+    if trace[chain.adjoint[parameter]] != 0:
+        return "saturated" if saturated else None
+    reached = [parameter]
+    seen = {parameter}
+    for at in reached:
+        shares = [trace[chain.share(use, local)] for use, local in chain.uses.get(at, ())]
+        if any(share != 0 for share in shares):
             return "cancelled"
-        reasons = [factor.reason for item in contributions for factor in item.factors]
-        return next((reason for reason in reasons if reason is not None), "zero factor")
+        for use, local in chain.uses.get(at, ()):
+            reason = _factor_reason(chain, use, trace[local])
+            if reason is not None:
+                return reason
+            if use not in seen:
+                seen.add(use)
+                reached.append(use)
     return "zero factor"
 
 
@@ -307,5 +324,3 @@ def opened(chain: Chain, trace: Trace, derivations: list[Derivation]) -> list[Li
         assert chain.loss.name is not None
         lines.append(Line(partial(chain.loss.name, quantity.name), node, trace))
     return lines
-
-

@@ -55,9 +55,7 @@ class Builder:
             node = self._made[key] = Node(CONSTANT, attributes={"value": float(value)})
         return node
 
-    def variable(
-        self, name: str, shape: Shape = (), labels: tuple[str, ...] | None = None
-    ) -> Node:
+    def variable(self, name: str, shape: Shape = (), labels: tuple[str, ...] | None = None) -> Node:
         """A leaf whose value is given from outside; always a new node."""
         return Node(VARIABLE, shape=shape, name=name, labels=labels, origin=self.origin)
 
@@ -75,9 +73,7 @@ class Builder:
         Raises: InputError (`ShapeError`) when the shapes do not fit.
         """
         primitive = REGISTRY[name]
-        inputs = tuple(
-            item if isinstance(item, Node) else self.constant(item) for item in operands
-        )
+        inputs = tuple(item if isinstance(item, Node) else self.constant(item) for item in operands)
         if isinstance(primitive, Pointwise):
             shape = inputs[0].shape
             if any(item.shape != shape for item in inputs):
@@ -118,9 +114,7 @@ class Builder:
         node = (
             Node(primitive, inputs, attributes, shape, name, labels, self.origin)
             if attributes
-            else Node(
-                primitive, inputs, shape=shape, name=name, labels=labels, origin=self.origin
-            )
+            else Node(primitive, inputs, shape=shape, name=name, labels=labels, origin=self.origin)
         )
         # A named step serves later requests for the same unnamed one.
         if name is None or structure not in self._made or self._made[structure].name is None:
@@ -139,8 +133,10 @@ class Builder:
         return tuple(common)
 
     def _shape_error(self, name: str, needs: str, what: str) -> InputError:
-        place = (self.origin.place, self.origin.line) if self.origin else (None, None)
-        return InputError(Fault("ShapeError", f"{name}: {what}", *place, needs=needs))
+        origin = self.origin or Origin("")
+        return InputError(
+            Fault("ShapeError", f"{name}: {what}", origin.place or None, origin.line, needs=needs)
+        )
 
     # -------------------------------------------- linear steps, with friendly arguments
 
@@ -182,7 +178,9 @@ class Builder:
 
     def slice(self, x: Node, start: Shape, step: Shape, shape: Shape) -> Node:
         """`shape` entries of `x` from `start`, every `step`-th."""
-        return x if shape == x.shape else self.apply("slice", x, start=start, step=step, shape=shape)
+        if shape == x.shape:
+            return x
+        return self.apply("slice", x, start=start, step=step, shape=shape)
 
     def pad(self, x: Node, start: Shape, step: Shape, shape: Shape) -> Node:
         """`x` laid into zeros of `shape`: the transpose of `slice`."""
@@ -226,11 +224,9 @@ class Builder:
         `naming(step, node)` may name the steps inside, `label(node)` the result.
         """
         record = COMPOSITES[name]
-        inputs = tuple(
-            item if isinstance(item, Node) else self.constant(item) for item in operands
-        )
+        inputs = tuple(item if isinstance(item, Node) else self.constant(item) for item in operands)
         named = {"name": naming} if naming is not None and record.jacobian is not None else {}
-        node = record.define(self, *inputs, **named)
+        node: Node = record.define(self, *inputs, **named)
         if label is not None:
             node = label(node)
         if record.jacobian is None:

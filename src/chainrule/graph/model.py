@@ -65,7 +65,6 @@ class Model:
     aliases: Mapping[str, str] = field(default_factory=dict)
     rewrite: Callable[[Mapping[str, float]], str] | None = None
 
-
     # ------------------------------------------------------------------- the leaves
 
     @functools.cached_property
@@ -83,6 +82,18 @@ class Model:
     def trained(self) -> tuple[str, ...]:
         """The names of the entries that an update changes, in the order of the model."""
         return tuple(label for leaf in self.leaves if leaf.trained for label in leaf.labels)
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Every given number by its name, the learning rate's included."""
+        found = {
+            label: value
+            for leaf in self.leaves
+            for label, value in zip(leaf.labels, leaf.values, strict=True)
+        }
+        if self.learning_rate is not None:
+            found[self.learning_rate_name] = self.learning_rate
+        return found
 
     def value(self, name: str) -> float:
         """The number of one leaf entry. Raises: InputError when there is no such leaf."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,10 +18,3 @@ class Trace:
 
     def __getitem__(self, node: Node) -> float:
         return self.values[node]
-
-    def first_non_finite(self) -> Node | None:
-        """The first node, in the order of the run, that is NaN or infinite."""
-        for node, value in self.values.items():
-            if not math.isfinite(value):
-                return node
-        return None

@@ -63,12 +63,7 @@ def _log_softmax(op: Any, x: Any, name: Name = _unnamed) -> Any:
 def _log_softmax_jacobian(
     op: Any, y: Sequence[Any], i: int, x: Sequence[Any]
 ) -> tuple[Sequence[Any], ...]:
-    return (
-        [
-            op.sub(1.0, op.exp(y[k])) if k == i else op.neg(op.exp(y[k]))
-            for k in range(len(x))
-        ],
-    )
+    return ([op.sub(1.0, op.exp(y[k])) if k == i else op.neg(op.exp(y[k])) for k in range(len(x))],)
 
 
 def _row_log_softmax(op: Any, x: Sequence[Any]) -> list[Any]:
@@ -103,7 +98,9 @@ def _mean(op: Any, x: Any) -> Any:
 
 
 def _binary_cross_entropy(op: Any, t: Any, y: Any) -> Any:
-    return op.neg(op.add(op.xlogy(t, y), op.xlogy(op.sub(1.0, t), op.sub(1.0, y))))
+    return op.add(
+        op.cross_entropy_term(t, y), op.cross_entropy_term(op.sub(1.0, t), op.sub(1.0, y))
+    )
 
 
 SOFTMAX = Composite(
@@ -114,6 +111,7 @@ SOFTMAX = Composite(
     notation="softmax(x)",
     formula="∂y[i]/∂x[k] = y[i] · ([i = k] − y[k])",
     source="Bridle (1990), NIPS; shifted by max x, which cancels",
+    saturates=True,
 )
 LOG_SOFTMAX = Composite(
     "log_softmax",
@@ -186,7 +184,7 @@ BINARY_CROSS_ENTROPY_FROM_LOGITS = Composite(
 CATEGORICAL_CROSS_ENTROPY = Composite(
     "categorical_cross_entropy",
     ("t", "y"),
-    define=lambda op, t, y: op.neg(op.xlogy(t, y)),
+    define=lambda op, t, y: op.cross_entropy_term(t, y),
     notation="−t ln y",
     formula="∂E/∂y = −t/y",
     source="Good (1952), Journal of the Royal Statistical Society B 14",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import TypeVar
 
 __all__ = ["Apply", "Formula", "Number", "Symbol", "interpret", "parse", "substitute"]
@@ -62,7 +62,7 @@ COMPARISONS: dict[type[ast.cmpop], str] = {
 FUNCTION_ALIASES = {"max": "maximum", "min": "minimum"}
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse(text: str) -> Formula:
     """The tree of a formula's text.
 

@@ -285,10 +285,10 @@ def _max_kernel(x: Any, axes: Axes) -> Any:
 
     if not numpy.iscomplexobj(x):
         return numpy.max(x, axis=axes)
-    return numpy.sum(numpy.where(_first_max_kernel(x, axes), x, 0), axis=axes)
+    return numpy.sum(numpy.where(first_max_kernel(x, axes), x, 0), axis=axes)
 
 
-def _first_max_kernel(x: Any, axes: Axes) -> Any:
+def first_max_kernel(x: Any, axes: Axes) -> Any:
     """1 at the first entry, in row-major order, that is the largest along `axes`; else 0."""
     import numpy
 
@@ -320,7 +320,7 @@ Select(
     ("x",),
     index="y[i, k] = 1 where x[i, k] is the first largest along k, else 0",
     shape=lambda x, axes: x,
-    kernel=_first_max_kernel,
+    kernel=first_max_kernel,
     transpose=lambda op, g, y, x, axes: (None,),
     notation="[x is the largest]",
     source="Constant between ties, so that its slope is 0",

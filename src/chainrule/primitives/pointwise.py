@@ -414,11 +414,11 @@ Pointwise(
 # --------------------------------------------------------- parts that losses are made of
 
 Pointwise(
-    "xlogy",
+    "cross_entropy_term",
     ("t", "p"),
-    value="0 if t == 0 else t * log(p)",
-    slopes=("log(p)", "0 if t == 0 else t / p"),
-    notation="t · ln p",
+    value="0 if t == 0 else -t * log(p)",
+    slopes=("-log(p)", "0 if t == 0 else -t / p"),
+    notation="−t · ln p",
     source="Cover and Thomas (2006), 2.1: 0 log 0 = 0 by continuity",
     domain=((0.1, 1.0), POSITIVE),
 )

@@ -20,8 +20,19 @@ __all__ = ["Composite", "Leaf", "Linear", "Pointwise", "Primitive", "Select"]
 
 Shape = tuple[int, ...]
 Attributes = Mapping[str, Any]
+Which = Literal["scalar_kernel", "array_kernel"]
 Term = tuple[tuple[int, int], ...]
 """One product of operand entries: (operand number, flat index) pairs."""
+
+
+def evaluate(formula: str, environment: Mapping[str, Any], which: Which = "scalar_kernel") -> Any:
+    """A formula's value on numbers, by the primitives' scalar or array kernels."""
+
+    def apply(operation: str, *arguments: Any) -> Any:
+        return getattr(REGISTRY[operation], which)(*arguments)
+
+    return interpret(parse(formula), environment, float, apply)
+
 
 REGISTRY: dict[str, Primitive] = {}
 """Every primitive by its name, in the order of its table."""
@@ -87,7 +98,7 @@ class Pointwise:
         """The step on NumPy arrays, real or complex."""
         return self.array if self.array is not None else self._from_formula("array_kernel")
 
-    def _from_formula(self, which: Literal["scalar_kernel", "array_kernel"]) -> Callable[..., Any]:
+    def _from_formula(self, which: Which) -> Callable[..., Any]:
         """A Python function of the operands that runs `value`, operation by operation."""
         kernels: dict[str, Any] = {}
 
@@ -160,9 +171,9 @@ class Composite:
     `define(op, *operands, **attributes)` builds it through `op`.  `jacobian`,
     where it is given, is the folded factor: `jacobian(op, y, i, *operands)` gets
     one row of scalar nodes for each operand and for the result, and returns for
-    each operand the derivatives of `y[i]` with respect to its entries (None for
-    an operand that it leaves to the opened form).  `formula` is what the
-    Jacobian says in print; a property test shows that the two agree.
+    each operand the derivatives of `y[i]` with respect to its entries.  `formula`
+    is what the Jacobian says in print; a property test shows that both agree with
+    the opened form.
     """
 
     name: str
@@ -171,7 +182,8 @@ class Composite:
     notation: str
     formula: str
     source: str
-    jacobian: Callable[..., tuple[Sequence[Any] | None, ...]] | None = None
+    jacobian: Callable[..., tuple[Sequence[Any], ...]] | None = None
+    saturates: bool = False
 
 
 Primitive = Leaf | Pointwise | Linear | Select

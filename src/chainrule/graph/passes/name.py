@@ -23,7 +23,19 @@ __all__ = ["name_quantities", "net_name"]
 DEEPEST = 12
 """Nesting beyond which an expression is given a name, so that it can be read."""
 
-MOVES = ("broadcast", "reshape", "transpose", "slice", "pad", "concat")
+MOVES = ("broadcast", "reshape", "transpose", "slice", "pad", "concat", "stop")
+"""Steps whose result is the operand's entries, under the operand's names."""
+
+
+_KIND = {
+    "add": "sum",
+    "sub": "sum",
+    "mul": "product",
+    "div": "product",
+    "maximum": "maximum",
+    "minimum": "minimum",
+}
+"""The steps that are written as one row, from left to right."""
 
 
 def net_name(output: str) -> str:
@@ -93,6 +105,8 @@ def _depth(node: Node, depth: dict[Node, int], labels: dict[Node, tuple[str, ...
         return 0
     deepest = 0
     for place, item in enumerate(node.inputs):
-        continues = place == 0 and item.primitive is node.primitive
+        continues = place == 0 and _KIND.get(item.primitive.name) == _KIND.get(
+            node.primitive.name, "none"
+        )
         deepest = max(deepest, depth[item] + (0 if continues else 1))
     return deepest

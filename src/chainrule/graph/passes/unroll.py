@@ -97,9 +97,7 @@ def _entries(result: Unrolled, node: Node, labels: tuple[str, ...] | None) -> li
         entries = [op.apply(primitive.name, *row) for row in zip(*operands, strict=True)]
     elif isinstance(primitive, Linear) and primitive.terms is not None:
         shapes = [item.shape for item in node.inputs]
-        entries = [
-            _sum(op, operands, terms) for terms in primitive.terms(shapes, node.attributes)
-        ]
+        entries = [_sum(op, operands, terms) for terms in primitive.terms(shapes, node.attributes)]
     elif isinstance(primitive, Select) and primitive.pairwise:
         groups = _groups(node)
         entries = [_reduce(op, primitive.pairwise, [operands[0][i] for i in row]) for row in groups]
@@ -162,6 +160,4 @@ def _note_fold(result: Unrolled, node: Node, entries: list[Node]) -> None:
             width = len(flat) // rows
             operands.append(tuple(flat[row * width : (row + 1) * width]))
         for place, entry in enumerate(results):
-            result.folds[entry] = ScalarFold(
-                node.fold.composite, results, place, tuple(operands)
-            )
+            result.folds[entry] = ScalarFold(node.fold.composite, results, place, tuple(operands))

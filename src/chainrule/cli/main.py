@@ -1,0 +1,288 @@
+"""The `chainrule` command: arguments in, documents or JSON out, an exit status.
+
+Data goes to standard output, everything else to standard error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from chainrule.errors import ChainruleError, Fault, InputError
+
+if TYPE_CHECKING:
+    from chainrule.explain.documents.layout import Row
+    from chainrule.graph.model import Model
+
+__all__ = ["command", "run"]
+
+STATUS = """
+\b
+Exit status: 0 done, 1 a check failed, 2 bad input, 3 a number that is not
+finite, 130 interrupted.
+"""
+
+STYLES: dict[str, dict[str, Any]] = {
+    "title": {"bold": True},
+    "heading": {"bold": True, "underline": True},
+    "value": {"fg": "cyan"},
+    "good": {"fg": "green"},
+    "bad": {"fg": "red", "bold": True},
+    "note": {"dim": True},
+}
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=STATUS,
+    no_args_is_help=True,
+)
+@click.version_option(package_name="chainrule", message="%(prog)s %(version)s")
+def command() -> None:
+    """Work backpropagation by hand, exactly: every factor of the chain rule with its number.
+
+    MODEL is a file (a TOML or JSON network, or a sheet of equations), "-" for
+    standard input, or the name of a shipped example: flowers, macleod, mazur,
+    negnevitsky, seed, seed-equations.
+
+    \b
+    Examples:
+      chainrule explain seed w7
+      chainrule step seed --steps 100
+    """
+
+
+def model_options(function: Command) -> Command:
+    """What every command takes: the model, overrides, and how to answer."""
+    for decorate in (
+        click.argument("model"),
+        click.option(
+            "--set",
+            "overrides",
+            metavar="NAME=VALUE",
+            multiple=True,
+            help="Use another number for NAME; may be repeated.",
+        ),
+        click.option("--loss", metavar="NAME", help="The loss, in a sheet of equations."),
+        click.option(
+            "--train",
+            metavar="NAMES",
+            help='What is trained in a sheet of equations, for example "w,b".',
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text."),
+    ):
+        function = decorate(function)
+    return function
+
+
+order_option = click.option(
+    "--order",
+    type=click.Choice(["simultaneous", "sequential"]),
+    help="Update all parameters at once, or those nearest the loss first.  [default: the model's]",
+)
+
+
+@command.command(epilog=STATUS)
+@model_options
+def show(model: str, as_json: bool, **choices: Any) -> None:
+    """The forward pass: every quantity of MODEL, with formula and number.
+
+    \b
+    Examples:
+      chainrule show seed
+      chainrule show net.toml --set x1=0.5 --json
+    """
+    from chainrule import api
+    from chainrule.explain.explanation import values_as_json
+    from chainrule.explain.values import non_finite
+
+    values = api.show(_load(model, **choices))
+    if as_json:
+        _print_json(values_as_json(values))
+    else:
+        from chainrule.explain.documents.terminal import values_rows
+
+        _print_rows(values_rows(values, _width()))
+    error = non_finite(list(values.lines))
+    if error is not None:
+        raise error
+
+
+@command.command(epilog=STATUS)
+@model_options
+@click.argument("parameters", metavar="[PARAMETER]...", nargs=-1)
+@order_option
+def explain(
+    model: str, parameters: tuple[str, ...], order: Any, as_json: bool, **choices: Any
+) -> None:
+    """The derivation of each PARAMETER's gradient (default: of all that are trained).
+
+    Any number of the model may be asked for, inputs and targets included.
+
+    \b
+    Examples:
+      chainrule explain seed w7
+      chainrule explain sheet.txt 'w[6]' --json
+    """
+    from chainrule import api
+
+    explanation = api.explain(_load(model, **choices), parameters, order=order)
+    if as_json:
+        _print_json(explanation.as_json())
+    else:
+        from chainrule.explain.documents.terminal import explanation_rows
+
+        _print_rows(explanation_rows(explanation, _width()))
+    if any(item.checks.get("verdict") == "disagrees" for item in explanation.derivations):
+        raise SystemExit(1)
+
+
+@command.command(epilog=STATUS)
+@model_options
+@click.option(
+    "--steps",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="How many steps to take.",
+)
+@order_option
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help='Write the updated model in the format that it came in ("-": standard output).',
+)
+def step(
+    model: str, steps: int, order: Any, output: str | None, as_json: bool, **choices: Any
+) -> None:
+    """Take steps of gradient descent: the loss before and after, the new parameters.
+
+    \b
+    Examples:
+      chainrule step seed --steps 100
+      chainrule step net.toml -o trained.toml
+    """
+    from chainrule import api
+
+    loaded = _load(model, **choices)
+    taken = api.step(loaded, steps, order=order)
+    if output is not None:
+        text = api.updated_text(taken)
+        if output == "-":
+            click.echo(text, nl=False)
+            return
+        from chainrule.frontends.files import write_atomic
+
+        write_atomic(output, text)
+        click.echo(f"wrote {output}", err=True)
+    if as_json:
+        _print_json(taken.as_json())
+    else:
+        from chainrule.explain.documents.terminal import steps_rows
+
+        _print_rows(steps_rows(taken, _width()))
+
+
+@command.command(epilog=STATUS)
+@model_options
+def check(model: str, as_json: bool, **choices: Any) -> None:
+    """Check every gradient against derivatives that know nothing of the chain rule.
+
+    Complex steps where every function allows them, central differences always;
+    where a kink lies between the two sides, it is said instead.
+
+    \b
+    Examples:
+      chainrule check seed
+      chainrule check net.toml --json
+    """
+    from chainrule import api
+
+    report = api.check(_load(model, **choices))
+    if as_json:
+        _print_json(report.as_json())
+    else:
+        from chainrule.explain.documents.terminal import report_rows
+
+        _print_rows(report_rows(report, _width()))
+    if not report.passed:
+        raise SystemExit(1)
+
+
+# --------------------------------------------------------------------------- in and out
+
+
+def _load(model: str, overrides: Sequence[str], loss: str | None, train: str | None) -> Model:
+    from chainrule import api
+
+    trained = [name.strip() for name in train.split(",") if name.strip()] if train else None
+    return api.load(model, loss=loss, trained=trained, values=_numbers(overrides))
+
+
+def _numbers(overrides: Sequence[str]) -> dict[str, float]:
+    """The pairs of `--set`. Raises: InputError with a fault for each bad one."""
+    faults, values = [], {}
+    for pair in overrides:
+        name, equals, text = pair.partition("=")
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not equals or not name.strip() or not math.isfinite(value):
+            needs = "NAME=VALUE with a finite number, for example --set w7=0.5"
+            faults.append(Fault("OptionError", f"--set {pair}", needs=needs))
+        values[name.strip()] = value
+    if faults:
+        raise InputError(*faults)
+    return values
+
+
+def _width() -> int:
+    return shutil.get_terminal_size(fallback=(80, 24)).columns
+
+
+def _print_json(data: dict[str, Any]) -> None:
+    click.echo(json.dumps(data, ensure_ascii=False, allow_nan=False))
+
+
+def _print_rows(rows: Sequence[Row]) -> None:
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    lines = (
+        click.style(row.text, **STYLES[row.style]) if colour and row.style in STYLES else row.text
+        for row in rows
+    )
+    click.echo("\n".join(lines), color=colour)
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """The entry point: runs the command and ends with its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    try:
+        command.main(arguments, prog_name="chainrule", standalone_mode=False)
+        sys.stdout.flush()
+    except ChainruleError as error:
+        click.echo(str(error), err=True)
+        sys.exit(error.exit_status)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; keep Python's exit from complaining.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

@@ -1,0 +1,1 @@
+"""Shipped examples, each loaded by its name."""

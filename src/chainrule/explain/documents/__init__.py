@@ -1,0 +1,1 @@
+"""Documents: printed formulas and words, put together."""

@@ -1,0 +1,126 @@
+"""Equations laid out in a column of a given width."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from chainrule.explain.printers.boxes import Box, beside, cells, line
+
+__all__ = ["Page", "Right", "Row", "Style"]
+
+Style = Literal["title", "heading", "plain", "value", "good", "bad", "note"]
+
+_BREAKS = re.compile(r"(?= [+−·] )")
+"""Where a formula on one line may be broken: before a sign between terms or factors."""
+
+
+_WORDS = re.compile(r"(?<! ) (?! )")
+"""Where words may be wrapped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One right side of an equation: stacked, and on one line for when there is no room."""
+
+    stacked: Box
+    inline: str
+    sign: str = "="
+
+    @classmethod
+    def text(cls, text: str, sign: str = "=") -> Right:
+        """A right side that has one form."""
+        return cls(line(text), text, sign)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a document, and the part that it plays."""
+
+    text: str
+    style: Style = "plain"
+
+
+class Page:
+    """Rows of a document, wrapped to `width` cells."""
+
+    def __init__(self, width: int) -> None:
+        self.width = max(20, width)
+        self.rows: list[Row] = []
+
+    def add(self, text: str = "", style: Style = "plain", indent: int = 0) -> None:
+        """Words, wrapped between single spaces; wider gaps are kept."""
+        for row in _wrapped(_WORDS.split(text), self.width - indent):
+            self.rows.append(Row(" " * indent + row if row else "", style))
+
+    def items(self, items: Sequence[str], indent: int = 0) -> None:
+        """Short pieces that are not broken, as many in a row as fit."""
+        for row in _wrapped(items, self.width - indent, gap="   "):
+            self.rows.append(Row(" " * indent + row))
+
+    def heading(self, text: str) -> None:
+        """A heading, with an empty line before it."""
+        if self.rows and self.rows[-1].text:
+            self.rows.append(Row(""))
+        self.add(text, "heading")
+
+    def box(self, box: Box, indent: int = 0, style: Style = "plain") -> None:
+        """A box as it is."""
+        self.rows.extend(Row((" " * indent + row).rstrip(), style) for row in box.rows)
+
+    def equation(self, left: Box, rights: Sequence[Right], indent: int = 2) -> None:
+        """`left = right = right ...`, a line each, the equals signs below one another."""
+        room = self.width - indent
+        if left.width > room // 2:
+            self.box(left, indent)
+            left = line(" " * 4)
+        for number, right in enumerate(rights):
+            lead = left if number == 0 else line(" " * left.width)
+            sign = line(f" {right.sign} ")
+            style: Style = "value" if number == len(rights) - 1 else "plain"
+            whole = beside([lead, sign, right.stacked])
+            if whole.width <= room:
+                self.box(whole, indent, style)
+                continue
+            margin = lead.width + sign.width
+            pieces = _wrapped_formula(right.inline, room - margin)
+            self.box(beside([lead, sign, line(pieces[0])]), indent, style)
+            for piece in pieces[1:]:
+                self.box(line(" " * margin + piece), indent, style)
+
+
+def _wrapped(words: Sequence[str], width: int, gap: str = " ") -> list[str]:
+    rows = [""]
+    for word in words:
+        longer = rows[-1] + gap + word if rows[-1] else word
+        if rows[-1] and cells(longer) > width:
+            rows.append(word)
+        else:
+            rows[-1] = longer
+    return rows
+
+
+def _wrapped_formula(text: str, width: int) -> list[str]:
+    """`text` broken before signs, outside brackets where that is possible.
+
+    A single piece that is too wide is left so.
+    """
+    rows = []
+    while cells(text) > width:
+        places = [found.start() for found in _BREAKS.finditer(text) if found.start() > 0]
+        fitting = [place for place in places if cells(text[:place]) <= width] or places[:1]
+        if not fitting:
+            break
+        place = min(fitting, key=lambda place: _badness(text, place, width))
+        rows.append(text[:place])
+        text = text[place:].lstrip()
+    return [*rows, text]
+
+
+def _badness(text: str, place: int, width: int) -> tuple[int, bool, int]:
+    """How bad a break before `place` is: inside brackets, within a product, far to the left."""
+    depth = text.count("(", 0, place) - text.count(")", 0, place)
+    in_product = text[place + 1] == "·" or cells(text[:place]) < width // 2
+    return depth, in_product, -place

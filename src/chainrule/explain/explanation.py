@@ -1,0 +1,116 @@
+"""What `explain` answers: derivations, the δ's that they share, how they were checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chainrule.explain.derivation import Contribution, Derivation, Factor, Line, Update
+from chainrule.explain.values import Values
+
+__all__ = ["DERIVATION_SCHEMA", "VALUES_SCHEMA", "Explanation", "number", "values_as_json"]
+
+DERIVATION_SCHEMA = "chainrule.derivation/1"
+VALUES_SCHEMA = "chainrule.values/1"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Derivations of one model, and the lines of working that they share."""
+
+    title: str
+    loss: str
+    loss_value: float
+    order: str
+    conventions: tuple[tuple[str, str], ...]
+    derivations: tuple[Derivation, ...]
+    shared: tuple[Line, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The documented form, schema `chainrule.derivation/1`."""
+        return {
+            "schema": DERIVATION_SCHEMA,
+            "model": self.title,
+            "conventions": {**dict(self.conventions), "update order": self.order},
+            "loss": {"name": self.loss, "value": number(self.loss_value)},
+            "shared": [{"name": line.node.name, **_line(line)} for line in self.shared],
+            "derivations": [_derivation(item) for item in self.derivations],
+        }
+
+
+def number(value: float) -> float | str:
+    """A number as JSON can hold it: NaN and the infinities are strings."""
+    return float(value) if math.isfinite(value) else str(float(value))
+
+
+def _line(line: Line) -> dict[str, Any]:
+    return {
+        "symbol": line.symbol,
+        "formula": line.formula,
+        "substituted": line.substituted,
+        "value": number(line.value),
+    }
+
+
+def _factor(factor: Factor) -> dict[str, Any]:
+    noted = {"reason": factor.reason} if factor.reason is not None else {}
+    return _line(factor) | noted
+
+
+def _contribution(item: Contribution) -> dict[str, Any]:
+    return {
+        "through": item.through,
+        **_line(item.product),
+        "factors": [_factor(factor) for factor in item.factors],
+    }
+
+
+def _update(update: Update | None) -> dict[str, Any] | None:
+    if update is None:
+        return None
+    return {
+        "old": number(update.old),
+        "new": number(update.new),
+        "formula": update.formula,
+        "substituted": update.substituted,
+        "gradient": number(update.gradient),
+        "after": list(update.after),
+    }
+
+
+def _derivation(item: Derivation) -> dict[str, Any]:
+    result = {"result": _line(item.result)} if item.result is not None else {}
+    return {
+        "parameter": item.parameter,
+        "symbol": item.symbol,
+        "gradient": number(item.gradient),
+        "factors": [_factor(factor) for factor in item.factors],
+        "contributions": [_contribution(part) for part in item.contributions],
+        **result,
+        "reason": item.reason,
+        "update": _update(item.update),
+        "checks": _checks(item.checks),
+    }
+
+
+def _checks(checks: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: number(value) if isinstance(value, float) else value for key, value in checks.items()
+    }
+
+
+def values_as_json(values: Values) -> dict[str, Any]:
+    """The documented form, schema `chainrule.values/1`."""
+    own = {line.symbol: line.value for line in values.lines}
+    return {
+        "schema": VALUES_SCHEMA,
+        "model": values.title,
+        "conventions": dict(values.conventions),
+        "given": {name: number(value) for name, _, value in values.given},
+        "values": {name: number(value) for name, value in own.items()},
+        "formulas": {line.symbol: line.formula for line in values.lines},
+        "saturated": list(values.saturated),
+        "loss": number(own[values.loss]),
+    }

@@ -1,0 +1,142 @@
+"""What all printers share: the walk over a formula tree, and where brackets go.
+
+A notation is a table: how it writes numbers, names, signs and the forms of the
+primitives that it knows.  A primitive that it does not know is written out as
+its record defines it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Generic, TypeVar
+
+from chainrule.primitives import REGISTRY, Apply, Formula, Number, Pointwise, Symbol
+from chainrule.primitives.formula import substitute
+
+__all__ = [
+    "ATOM",
+    "CHOICE",
+    "COMPARISON",
+    "POWER",
+    "PRODUCT",
+    "SIGN",
+    "SUM",
+    "Notation",
+    "defined",
+    "flattened",
+]
+
+CHOICE, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(7)
+"""How tightly a form binds, loosest first."""
+
+T = TypeVar("T")
+Values = Mapping[str, float] | None
+Printed = tuple[T, int]
+Form = Callable[["Notation[T]", tuple[Formula, ...], Values], tuple[T, int]]
+
+
+class Notation(Generic[T]):
+    """One way to write formulas; `T` is what it writes (text, boxes, markup)."""
+
+    infix: ClassVar[Mapping[str, tuple[int, str]]] = {}
+    """Binary signs: how tightly they bind, and the sign with its spaces."""
+
+    forms: ClassVar[Mapping[str, Callable[..., tuple[object, int]]]] = {}
+    """How each other primitive is written: form(notation, arguments, values)."""
+
+    minus = "-"
+
+    def text(self, text: str) -> T:
+        """A piece of plain text."""
+        raise NotImplementedError
+
+    def join(self, parts: Sequence[T]) -> T:
+        """Pieces side by side."""
+        raise NotImplementedError
+
+    def bracket(self, inner: T) -> T:
+        """A piece in brackets."""
+        raise NotImplementedError
+
+    def symbol(self, name: str) -> T:
+        """A quantity's name."""
+        return self.text(name)
+
+    def number(self, value: float) -> T:
+        """A number, as it was computed."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------- the walk
+
+    def write(self, formula: Formula, values: Values = None) -> T:
+        """The formula; with `values`, its symbols replaced by their numbers."""
+        if isinstance(formula, Symbol) and values is not None:
+            # Alone, a negative number needs no brackets.
+            return self.number(values[formula.name])
+        return self.printed(formula, values)[0]
+
+    def printed(self, formula: Formula, values: Values) -> Printed[T]:
+        """The formula and how tightly it binds."""
+        match formula:
+            case Number(value):
+                return self._literal(value)
+            case Symbol(name):
+                return (self.symbol(name), ATOM) if values is None else self._value(values[name])
+        if formula.operation in self.infix:
+            return self._chain(formula, values)
+        if formula.operation == "neg":
+            operand = self.within(formula.arguments[0], values, POWER)
+            return self.join([self.text(self.minus), operand]), SIGN
+        form = self.forms.get(formula.operation)
+        if form is None:
+            return self.printed(defined(formula), values)
+        written, binding = form(self, formula.arguments, values)
+        return written, binding  # type: ignore[return-value]
+
+    def within(self, formula: Formula, values: Values, needed: int, right: bool = False) -> T:
+        """A part of a formula, in brackets where it binds less tightly than `needed`."""
+        written, binding = self.printed(formula, values)
+        loose = binding < needed or (right and binding == SIGN)
+        return self.bracket(written) if loose else written
+
+    def _literal(self, value: float) -> Printed[T]:
+        whole = value.is_integer() and abs(value) < 1e15
+        written = (
+            self.text(str(int(value)).replace("-", self.minus)) if whole else self.number(value)
+        )
+        return written, SIGN if value < 0 else ATOM
+
+    def _value(self, value: float) -> Printed[T]:
+        written = self.number(value)
+        negative = repr(float(value)).startswith("-")
+        return (self.bracket(written) if negative else written), ATOM
+
+    def _chain(self, formula: Apply, values: Values) -> Printed[T]:
+        """A sum or a product, from left to right, without recursing down its left side."""
+        binding, _ = self.infix[formula.operation]
+        parts: list[T] = []
+        left: Formula = formula
+        while isinstance(left, Apply) and self.infix.get(left.operation, (-1, ""))[0] == binding:
+            first, second = left.arguments
+            parts.append(self.within(second, values, binding + 1, right=True))
+            parts.append(self.text(self.infix[left.operation][1]))
+            left = first
+        parts.append(self.within(left, values, binding))
+        return self.join(parts[::-1]), binding
+
+
+def defined(formula: Apply) -> Formula:
+    """The definition of a step, written out for its arguments."""
+    record = REGISTRY[formula.operation]
+    assert isinstance(record, Pointwise)
+    assert not record.is_basic, f"no notation for {formula.operation}"
+    return substitute(record.formula, dict(zip(record.operands, formula.arguments, strict=True)))
+
+
+def flattened(operation: str, arguments: Sequence[Formula]) -> list[Formula]:
+    """The arguments of max(max(a, b), c) as a, b, c; of other calls, their own."""
+    flat = list(arguments)
+    if operation in ("maximum", "minimum"):
+        while isinstance(flat[0], Apply) and flat[0].operation == operation:
+            flat[:1] = flat[0].arguments
+    return flat

@@ -1,0 +1,165 @@
+"""Formulas as one writes them on paper, in characters: fractions stacked, signs proper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+from chainrule.explain.printers.boxes import Box, beside, fraction, line
+from chainrule.explain.printers.notation import (
+    ATOM,
+    CHOICE,
+    COMPARISON,
+    POWER,
+    PRODUCT,
+    SUM,
+    Notation,
+    Values,
+    flattened,
+)
+from chainrule.primitives import Formula, Number
+
+__all__ = ["inline", "pretty_number", "stacked"]
+
+Form = Callable[[Notation[Box], tuple[Formula, ...], Values], tuple[Box, int]]
+
+MINUS = "−"
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def stacked(
+    formula: Formula,
+    values: Mapping[str, float] | None = None,
+    symbols: Mapping[str, str] | None = None,
+) -> Box:
+    """The formula with its quotients as fractions; `symbols` says how some names are written."""
+    return _Stacked(symbols or {}).write(formula, values)
+
+
+def inline(
+    formula: Formula,
+    values: Mapping[str, float] | None = None,
+    symbols: Mapping[str, str] | None = None,
+) -> str:
+    """The formula on one line; `symbols` says how some names are written."""
+    return _Inline(symbols or {}).write(formula, values).rows[0]
+
+
+def pretty_number(value: float) -> str:
+    """All digits, with a proper minus sign."""
+    return repr(float(value)).replace("-", MINUS)
+
+
+def _call(operation: str, name: str) -> Form:
+    def form(to: Notation[Box], arguments: tuple[Formula, ...], values: Values) -> tuple[Box, int]:
+        parts = []
+        for item in flattened(operation, arguments):
+            parts += [line(", "), to.write(item, values)]
+        return beside([line(name), to.bracket(beside(parts[1:]))]), ATOM
+
+    return form
+
+
+def _comparison(sign: str) -> Form:
+    def form(to: Notation[Box], arguments: tuple[Formula, ...], values: Values) -> tuple[Box, int]:
+        left, right = (to.within(item, values, SUM) for item in arguments)
+        return beside([left, line(f" {sign} "), right]), COMPARISON
+
+    return form
+
+
+def _power(to: Notation[Box], arguments: tuple[Formula, ...], values: Values) -> tuple[Box, int]:
+    base, exponent = arguments
+    written = to.within(base, values, ATOM)
+    if isinstance(exponent, Number) and exponent.value.is_integer() and 0 < exponent.value < 1e6:
+        raised = line(str(int(exponent.value)).translate(SUPERSCRIPTS))
+    else:
+        raised = beside([line("^"), _on_one_line(to, exponent, values)])
+    # The exponent stands beside the top row of its base.
+    return beside([written, Box(raised.rows, raised.baseline + written.baseline)]), POWER
+
+
+def _exponential(
+    to: Notation[Box], arguments: tuple[Formula, ...], values: Values
+) -> tuple[Box, int]:
+    return beside([line("e^"), _on_one_line(to, arguments[0], values)]), POWER
+
+
+def _on_one_line(to: Notation[Box], formula: Formula, values: Values) -> Box:
+    """An exponent: small things are not stacked."""
+    assert isinstance(to, _Unicode)
+    return _Inline(to.symbols).within(formula, values, ATOM)
+
+
+def _magnitude(
+    to: Notation[Box], arguments: tuple[Formula, ...], values: Values
+) -> tuple[Box, int]:
+    inner = to.write(arguments[0], values)
+    bar = Box(("│",) * inner.height, inner.baseline) if inner.height > 1 else line("|")
+    return beside([bar, inner, bar]), ATOM
+
+
+def _choice(to: Notation[Box], arguments: tuple[Formula, ...], values: Values) -> tuple[Box, int]:
+    condition, first, second = (to.within(item, values, COMPARISON) for item in arguments)
+    return beside([first, line(" if "), condition, line(" else "), second]), CHOICE
+
+
+def _quotient(to: Notation[Box], arguments: tuple[Formula, ...], values: Values) -> tuple[Box, int]:
+    over, under = (to.write(item, values) for item in arguments)
+    return fraction(over, under), PRODUCT
+
+
+class _Unicode(Notation[Box]):
+    def __init__(self, symbols: Mapping[str, str]) -> None:
+        self.symbols = symbols
+
+    minus = MINUS
+    forms: ClassVar = {
+        "pow": _power,
+        "exp": _exponential,
+        "abs": _magnitude,
+        "where": _choice,
+        "less": _comparison("<"),
+        "less_equal": _comparison("≤"),
+        "greater": _comparison(">"),
+        "greater_equal": _comparison("≥"),
+        "equal": _comparison("="),
+        "not_equal": _comparison("≠"),
+        "maximum": _call("maximum", "max"),
+        "minimum": _call("minimum", "min"),
+        "log": _call("log", "ln"),
+        "sqrt": _call("sqrt", "√"),
+        **{name: _call(name, name) for name in ("expm1", "log1p", "sin", "cos", "tanh", "erf")},
+    }
+
+    def text(self, text: str) -> Box:
+        return line(text)
+
+    def symbol(self, name: str) -> Box:
+        return line(self.symbols.get(name, name))
+
+    def join(self, parts: Sequence[Box]) -> Box:
+        return beside(parts)
+
+    def bracket(self, inner: Box) -> Box:
+        if inner.height == 1:
+            return line(f"({inner.rows[0]})")
+        middle = inner.height - 2
+        left = Box(("⎛", *("⎜",) * middle, "⎝"), inner.baseline)
+        right = Box(("⎞", *("⎟",) * middle, "⎠"), inner.baseline)
+        return beside([left, inner, right])
+
+    def number(self, value: float) -> Box:
+        return line(pretty_number(value))
+
+
+_SIGNS = {"add": (SUM, " + "), "sub": (SUM, f" {MINUS} "), "mul": (PRODUCT, " · ")}
+
+
+class _Stacked(_Unicode):
+    infix: ClassVar = _SIGNS
+    forms: ClassVar = {**_Unicode.forms, "div": _quotient}
+
+
+class _Inline(_Unicode):
+    infix: ClassVar = {**_SIGNS, "div": (PRODUCT, "/")}

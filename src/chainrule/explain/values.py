@@ -1,0 +1,81 @@
+"""The values of every quantity of a model, each with its formula: the forward pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chainrule.errors import Fault, NumericError
+from chainrule.explain.derivation import SATURATED_BELOW, Line
+from chainrule.graph.node import Node, topological
+from chainrule.graph.passes.unroll import Unrolled
+from chainrule.graph.trace import Trace
+from chainrule.primitives import Pointwise
+from chainrule.primitives.record import evaluate
+
+__all__ = ["Values", "is_saturated", "non_finite", "quantities"]
+
+
+@dataclass(frozen=True)
+class Values:
+    """What a model computes: `given` leaves by role, then every quantity in order.
+
+    `saturated` names the quantities whose step has all but lost its slope.
+    """
+
+    title: str
+    loss: str
+    given: tuple[tuple[str, str, float], ...]
+    lines: tuple[Line, ...]
+    saturated: tuple[str, ...]
+    conventions: tuple[tuple[str, str], ...]
+
+
+def quantities(unrolled: Unrolled, outputs: list[Node]) -> list[Node]:
+    """The named, computed scalar nodes that array nodes `outputs` need, layer by layer."""
+    entries = (entry for node in topological(outputs) for entry in unrolled.entries[node])
+    return [node for node in dict.fromkeys(entries) if node.name is not None and node.inputs]
+
+
+def is_saturated(unrolled: Unrolled, node: Node, trace: Trace) -> bool:
+    """Whether the step that gives `node` has a slope below `SATURATED_BELOW`."""
+    fold = unrolled.folds.get(node)
+    if fold is not None and fold.composite.saturates:
+        return bool(trace[node] * (1 - trace[node]) < SATURATED_BELOW)
+    record = node.primitive
+    if not isinstance(record, Pointwise) or not record.saturates:
+        return False
+    place = record.operands.index("z") if "z" in record.operands else 0
+    slope = record.slopes[place]
+    assert slope is not None
+    numbers = {name: trace[item] for name, item in zip(record.operands, node.inputs, strict=True)}
+    at = numbers | {"y": trace[node]}
+    return bool(abs(evaluate(slope, at)) < SATURATED_BELOW)
+
+
+def non_finite(lines: list[Line]) -> NumericError | None:
+    """The error that names the first line of working that is not a finite number."""
+    for line in lines:
+        if line.value - line.value != 0:  # NaN or infinity
+            origin = line.node.origin
+            return NumericError(
+                Fault(
+                    "NumericError",
+                    f"{line.symbol} is {line.value}",
+                    origin.place if origin else None,
+                    origin.line if origin else None,
+                    f"{line.symbol} = {line.formula} = {line.substituted}",
+                    needs="finite numbers all the way to the loss; this is the first that is not",
+                    hint=_HINTS.get(_culprit(line.formula)),
+                )
+            )
+    return None
+
+
+_HINTS = {
+    "log": "a probability reached 0 or 1 exactly; a loss `... from logits` stays finite",
+    "exp": "an exponential overflowed: smaller weights, or inputs nearer to 0",
+}
+
+
+def _culprit(formula: str) -> str:
+    return next((name for name in _HINTS if f"{name}(" in formula), "")

@@ -1,0 +1,225 @@
+"""From a network's description to its graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from chainrule.errors import Fault, InputError
+from chainrule.frontends.network.spec import LayerSpec, NetworkSpec
+from chainrule.graph.build import Builder
+from chainrule.graph.model import LeafValue, Model
+from chainrule.graph.node import Node
+
+__all__ = ["build_network"]
+
+_COMPOSITE_ACTIVATIONS = ("softmax", "log_softmax")
+_ENTRY_LOSS = {"mean_squared_error": "squared_error"}
+"""Losses that are another one's mean over the outputs."""
+
+
+def build_network(
+    spec: NetworkSpec,
+    title: str = "network",
+    rewrite: Callable[[Mapping[str, float]], str] | None = None,
+) -> Model:
+    """The model that a description means.
+
+    Shapes: inputs (n, i), weights (units, inputs of the layer), targets (n, o).
+    Raises: InputError when loss and output activation do not go together.
+    """
+    return _Build(spec).model(title, rewrite)
+
+
+class _Build:
+    def __init__(self, spec: NetworkSpec) -> None:
+        self.spec = spec
+        self.op = Builder()
+        self.examples = len(spec.targets)
+        self.leaves: list[LeafValue] = []
+        self.quantities: list[Node] = []
+
+    def model(self, title: str, rewrite: Callable[[Mapping[str, float]], str] | None) -> Model:
+        spec = self.spec
+        x = self._leaf(self._labels(spec.inputs.names), spec.inputs.values, "input")
+        for layer in spec.layers:
+            x = self._layer(layer, x)
+        loss = self._loss(x)
+        outputs = self._labels(spec.layers[-1].units)
+        return Model(
+            title,
+            loss,
+            tuple(self.leaves),
+            tuple(self.quantities),
+            spec.learning_rate,
+            order="sequential" if spec.order == "sequential" else "simultaneous",
+            conventions=self._conventions(),
+            aliases={name: f"target_{name}" for name in outputs},
+            rewrite=rewrite,
+        )
+
+    # ------------------------------------------------------------------- quantities
+
+    def _labels(self, names: tuple[str, ...], prefix: str = "") -> tuple[str, ...]:
+        """Entry names of an (examples, names) array; one example carries no index."""
+        if not self.spec.batch:
+            return tuple(prefix + name for name in names)
+        return tuple(
+            f"{prefix}{name}[{example}]" for example in range(self.examples) for name in names
+        )
+
+    def _leaf(
+        self, labels: tuple[str, ...], values: object, role: str, trained: bool = False
+    ) -> Node:
+        import numpy
+
+        array = numpy.asarray(values, dtype=float)
+        name = labels[0] if array.ndim == 0 else f"{role}{len(self.leaves)}"
+        node = self.op.variable(name, array.shape, labels if array.ndim else None)
+        flat = tuple(array.ravel().tolist())
+        self.leaves.append(LeafValue(node, flat, role, trained))  # type: ignore[arg-type]
+        return node
+
+    def _quantity(self, node: Node, labels: tuple[str, ...]) -> Node:
+        named = self.op.named(node, labels[0], labels if node.shape else None)
+        self.quantities.append(named)
+        return named
+
+    # ----------------------------------------------------------------------- layers
+
+    def _layer(self, layer: LayerSpec, x: Node) -> Node:
+        op = self.op
+        weights = self._leaf(layer.weight_names, layer.weights, "parameter", layer.train_weights)
+        net = op.linear(x, weights)
+        if layer.biases is not None:
+            bias = self._leaf(layer.bias_names, layer.biases, "parameter", layer.train_biases)
+            net = op.add(net, bias) if layer.bias_sign > 0 else op.sub(net, bias)
+        net = self._quantity(net, self._labels(layer.units, "net_"))
+        if layer.activation == "identity":
+            return net
+        out = self._labels(layer.units, "out_")
+        if layer.activation in _COMPOSITE_ACTIVATIONS:
+            result = op.composite(
+                layer.activation,
+                net,
+                naming=self._inside(layer),
+                label=lambda node: op.named(node, out[0], out),
+            )
+            self.quantities.append(result)
+            return result
+        parameter = () if layer.activation_parameter is None else (layer.activation_parameter,)
+        return self._quantity(op.apply(layer.activation, net, *parameter), out)
+
+    def _inside(self, layer: LayerSpec) -> Callable[[str, Node], Node]:
+        """Names for the steps inside a composite: one a unit, or one for the whole layer."""
+
+        def name(step: str, node: Node) -> Node:
+            per_unit = len(node.shape) == 2
+            labels = self._labels(layer.units if per_unit else (layer.name,), f"{step}_")
+            return self._quantity(node, labels)
+
+        return name
+
+    # ------------------------------------------------------------------------- loss
+
+    def _loss(self, y: Node) -> Node:
+        op, spec = self.op, self.spec
+        output = spec.layers[-1]
+        targets = self._leaf(self._labels(output.units, "target_"), spec.targets, "target")
+        per_example = self._per_example(targets, y, output)
+        total = per_example
+        if spec.batch:
+            total = op.sum(per_example)
+            if spec.reduction == "mean":
+                total = op.div(total, float(self.examples))
+        else:
+            total = op.reshape(total, ())
+        penalties = self._penalties()
+        if penalties:
+            total = self._quantity(total, ("E_data",))
+            for penalty in penalties:
+                total = op.add(total, penalty)
+        return self._quantity(total, ("E",))
+
+    def _per_example(self, targets: Node, y: Node, output: LayerSpec) -> Node:
+        """The loss of each example. Shapes: (n,)."""
+        op, spec = self.op, self.spec
+        if spec.loss == "categorical_cross_entropy_from_logits":
+            total = op.composite(
+                spec.loss,
+                targets,
+                y,
+                naming=self._inside(output),
+                label=lambda node: self._example_labels(node),
+            )
+            return total
+        entry_loss = _ENTRY_LOSS.get(spec.loss, spec.loss)
+        parameter = (spec.huber_delta,) if spec.loss == "huber" else ()
+        parts = op.composite(entry_loss, targets, y, *parameter)
+        if len(output.units) == 1:
+            return self._example_labels(op.reshape(parts, (self.examples,)))
+        parts = self._quantity(parts, self._labels(output.units, "E_"))
+        total = op.sum(parts, 1)
+        if spec.loss in _ENTRY_LOSS:
+            total = op.div(total, float(len(output.units)))
+        return self._example_labels(total)
+
+    def _example_labels(self, node: Node) -> Node:
+        """In a batch, the loss of each example has a name; alone, it is the loss itself."""
+        if not self.spec.batch:
+            return node
+        return self._quantity(node, tuple(f"E[{example}]" for example in range(self.examples)))
+
+    def _penalties(self) -> list[Node]:
+        """L2 and L1 penalties over all weights, biases left out."""
+        op, penalties = self.op, []
+        weights = [
+            leaf.node
+            for leaf in self.leaves
+            if leaf.role == "parameter" and len(leaf.node.shape) == 2
+        ]
+        for kind, strength in (("l2", self.spec.l2), ("l1", self.spec.l1)):
+            if strength:
+                parts = [op.composite(f"{kind}_penalty", node, strength) for node in weights]
+                total = parts[0]
+                for part in parts[1:]:
+                    total = op.add(total, part)
+                penalties.append(self._quantity(total, (f"E_{kind}",)))
+        return penalties
+
+    # ------------------------------------------------------------------ conventions
+
+    def _conventions(self) -> tuple[tuple[str, str], ...]:
+        spec = self.spec
+        loss = spec.loss.replace("_", " ")
+        if spec.loss == "mean_squared_error":
+            loss += ", over the outputs"
+        elif len(spec.layers[-1].units) > 1:
+            loss += ", summed over the outputs"
+        if spec.batch:
+            how = "mean" if spec.reduction == "mean" else "sum"
+            loss += f", {how} over {self.examples} examples"
+        biased = [layer for layer in spec.layers if layer.biases is not None]
+        if not biased:
+            biases = "none"
+        else:
+            words = [
+                "thresholds, subtracted" if any(layer.bias_sign < 0 for layer in biased) else "",
+                "one a layer" if all(layer.biases_are_shared for layer in biased) else "",
+                "trained" if any(layer.train_biases for layer in biased) else "held fixed",
+            ]
+            biases = ", ".join(word for word in words if word)
+        return (("loss", loss), ("biases", biases))
+
+
+def check_output(spec: NetworkSpec) -> None:
+    """Raises: InputError when the loss takes logits and the output is not the identity."""
+    output = spec.layers[-1]
+    if spec.loss.endswith("_from_logits") and output.activation != "identity":
+        raise InputError(
+            Fault(
+                "ValueError",
+                f'loss "{spec.loss}" after activation "{output.activation}"',
+                needs="an output layer without activation: the loss applies its own",
+                hint=f'activation = "identity", or loss = "{spec.loss.removesuffix("_from_logits")}"',
+            )
+        )

@@ -1,0 +1,176 @@
+"""Steps of gradient descent on a model, with the loss followed on the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chainrule.differentiate.chain import Chain
+from chainrule.engines import numpy as arrays
+from chainrule.engines import reference
+from chainrule.engines.descent import Descent, array_descent, scalar_descent
+from chainrule.engines.gradient import SCALAR_LIMIT
+from chainrule.errors import Fault, InputError, NumericError
+from chainrule.graph.build import Builder
+from chainrule.graph.model import Model, Order
+from chainrule.graph.node import Node
+
+__all__ = ["STEP_SCHEMA", "Steps", "needed_rate", "take_steps"]
+
+STEP_SCHEMA = "chainrule.step/1"
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What some steps did.
+
+    `losses` holds the loss before each step and after the last one; `model` has
+    the new parameters.
+    """
+
+    model: Model
+    before: Model
+    order: Order
+    losses: tuple[float, ...]
+    engine: str
+
+    @property
+    def count(self) -> int:
+        """How many steps were taken."""
+        return len(self.losses) - 1
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """The trained parameters after the last step, by name."""
+        return {
+            label: value
+            for leaf in self.model.leaves
+            if leaf.trained
+            for label, value in zip(leaf.labels, leaf.values, strict=True)
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """The documented form, schema `chainrule.step/1`."""
+        return {
+            "schema": STEP_SCHEMA,
+            "model": self.model.title,
+            "steps": self.count,
+            "order": self.order,
+            "learning_rate": self.model.learning_rate,
+            "engine": self.engine,
+            "loss": {"before": self.losses[0], "after": self.losses[-1]},
+            "parameters": self.parameters,
+        }
+
+
+def needed_rate(model: Model) -> float:
+    """The learning rate. Raises: InputError when the model gives none."""
+    if model.learning_rate is None:
+        raise InputError(
+            Fault(
+                "ValueError",
+                "the model gives no learning rate",
+                needs="a number to multiply the gradient by",
+                hint="give it in the file, or with --set learning_rate=0.1",
+            )
+        )
+    return model.learning_rate
+
+
+def take_steps(
+    model: Model,
+    count: int = 1,
+    order: Order | None = None,
+    progress: Callable[[int, float], None] | None = None,
+) -> Steps:
+    """`count` steps of gradient descent.
+
+    `progress(step, loss)` is called before each step.  Raises: InputError
+    without a learning rate or without trained parameters; NumericError when the
+    loss or a parameter stops being finite.
+    """
+    rate = needed_rate(model)
+    chosen: Order = order or model.order
+    if not model.trained:
+        raise InputError(
+            Fault("ValueError", "no parameter is trained", needs="at least one to update")
+        )
+    scalar = model.scalar_size <= SCALAR_LIMIT
+    descent, values, name_of = (_scalar if scalar else _arrays)(model, rate, chosen)
+    losses: list[float] = []
+    for number in range(count):
+        loss, _, changed = descent.step(values)
+        losses.append(float(loss))
+        if progress is not None:
+            progress(number, float(loss))
+        values.update(changed)
+        _check_finite(number, float(loss), changed, name_of)
+    losses.append(float(descent.evaluate(values)))
+    _check_finite(count, losses[-1], {}, name_of)
+    changed_leaves = _collected(model, values, scalar)
+    return Steps(
+        model.with_leaves(changed_leaves),
+        model,
+        chosen,
+        tuple(losses),
+        "reference" if scalar else "numpy",
+    )
+
+
+Prepared = tuple[Descent, dict[Node, Any], Callable[[Node], str]]
+
+
+def _scalar(model: Model, rate: float, order: Order) -> Prepared:
+    unrolled = model.unrolled
+    parameters = [
+        node for leaf in model.leaves if leaf.trained for node in unrolled.entries[leaf.node]
+    ]
+    chain = Chain(unrolled, unrolled.entries[model.loss][0], parameters)
+    symbol = unrolled.op.variable(model.learning_rate_name)
+    values: dict[Node, Any] = {**reference.leaf_values(model), symbol: rate}
+    return scalar_descent(model, chain, symbol, order), values, lambda node: node.name or ""
+
+
+def _arrays(model: Model, rate: float, order: Order) -> Prepared:
+    symbol = Builder().variable(model.learning_rate_name)
+    values = {**arrays.leaf_arrays(model), symbol: rate}
+    names = {leaf.node: leaf.labels[0] for leaf in model.leaves}
+    return array_descent(model, symbol, order), values, lambda node: f"{names[node]}, ..."
+
+
+def _check_finite(
+    number: int, loss: float, changed: Mapping[Node, Any], name_of: Callable[[Node], str]
+) -> None:
+    broken = None if math.isfinite(loss) else "the loss"
+    for node, value in changed.items():
+        # x - x is 0 for finite numbers alone, scalars and arrays alike.
+        if broken is None and not _all_zero(value - value):
+            broken = name_of(node)
+    if broken is not None:
+        raise NumericError(
+            Fault(
+                "NumericError",
+                f"step {number + 1}: {broken} is no longer a finite number (loss {loss})",
+                needs="finite numbers at every step",
+                hint="a smaller learning rate: --set learning_rate=...",
+            )
+        )
+
+
+def _all_zero(value: Any) -> bool:
+    return bool((value == 0).all()) if hasattr(value, "all") else bool(value == 0)
+
+
+def _collected(model: Model, values: Mapping[Node, Any], scalar: bool) -> dict[int, list[float]]:
+    """The new numbers of the trained leaves, by the leaf's place in the model."""
+    changed = {}
+    for number, leaf in enumerate(model.leaves):
+        if not leaf.trained:
+            continue
+        if scalar:
+            changed[number] = [values[node] for node in model.unrolled.entries[leaf.node]]
+        else:
+            changed[number] = values[leaf.node].ravel().tolist()
+    return changed

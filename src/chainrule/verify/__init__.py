@@ -1,0 +1,1 @@
+"""Proof: derivatives that know nothing of the chain rule."""

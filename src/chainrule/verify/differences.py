@@ -1,0 +1,176 @@
+"""Gradients against derivatives that know nothing of the chain rule.
+
+The complex step, Im f(x + ih)/h, is exact to rounding wherever every function
+is analytic; the central difference, extrapolated once, serves everywhere.
+Where a step has a kink between the two sides, no difference can judge, and it
+says so.
+
+Source: Squire and Trapp (1998), SIAM Review 40; Richardson (1911).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from chainrule.engines import numpy as arrays
+from chainrule.engines import reference
+from chainrule.engines.program import Program
+from chainrule.graph.model import Model
+from chainrule.graph.node import Node
+from chainrule.primitives import Pointwise, Select
+from chainrule.primitives.linear import first_max_kernel
+from chainrule.primitives.record import evaluate
+
+__all__ = ["Checked", "Differences", "Verdict", "array_differences", "scalar_differences"]
+
+Verdict = Literal["agrees", "disagrees", "kink"]
+
+COMPLEX_STEP = 1e-20
+CENTRAL_STEP = 1e-4
+"""Both relative to max(1, |x|)."""
+COMPLEX_TOLERANCE = 1e-9
+CENTRAL_TOLERANCE = 1e-6
+"""Both relative to max(|gradient|, |loss|, 1e-3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One entry of a gradient beside its independent derivatives.
+
+    `complex_step` is None where a function does not take complex numbers.
+    `error` is the largest difference, as a share of what is allowed: above 1 it
+    disagrees.  At a kink, `one_sided` holds the slopes of the two sides.
+    """
+
+    parameter: str
+    gradient: float
+    complex_step: float | None
+    central_difference: float
+    error: float
+    verdict: Verdict
+    one_sided: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """The loss as a function of one perturbation at a time.
+
+    `perturbed(direction, amount)` gives the leaves' values moved by `amount`
+    along `direction`, an entry or a vector over all of them.
+    """
+
+    program: Program
+    loss: Node
+    perturbed: Callable[[Any, complex | float], Mapping[Node, Any]]
+    kernels: Literal["scalar_kernel", "array_kernel"]
+
+    @property
+    def is_analytic(self) -> bool:
+        """Whether every step takes complex numbers."""
+        return all(
+            not isinstance(node.primitive, Pointwise) or node.primitive.analytic
+            for node, *_ in self.program.steps
+        )
+
+    def check(self, name: str, direction: Any, gradient: float, size: float) -> Checked:
+        """One derivative along `direction`; `size` is that of the entry (1 for a vector)."""
+        step = CENTRAL_STEP * max(1.0, abs(size))
+        right, left = self._run(direction, step), self._run(direction, -step)
+        here = self._run(direction, 0.0)
+        loss = float(here[self.loss])
+        scale = max(abs(gradient), abs(loss), 1e-3)
+        wide = (right[self.loss] - left[self.loss]) / (2 * step)
+        if self._kink(left, here, right):
+            sides = (
+                float((here[self.loss] - left[self.loss]) / step),
+                float((right[self.loss] - here[self.loss]) / step),
+            )
+            return Checked(name, gradient, None, float(wide), 0.0, "kink", sides)
+        half = step / 2
+        narrow = (
+            self._run(direction, half)[self.loss] - self._run(direction, -half)[self.loss]
+        ) / step
+        central = float((4 * narrow - wide) / 3)
+        error = abs(central - gradient) / (CENTRAL_TOLERANCE * scale)
+        stepped = self._complex_step(direction, size)
+        if stepped is not None:
+            error = max(error, abs(stepped - gradient) / (COMPLEX_TOLERANCE * scale))
+        verdict: Verdict = "agrees" if error <= 1 else "disagrees"
+        return Checked(name, gradient, stepped, central, error, verdict)
+
+    def _run(self, direction: Any, amount: complex | float) -> dict[Node, Any]:
+        return self.program.run(self.perturbed(direction, amount))
+
+    def _complex_step(self, direction: Any, size: float) -> float | None:
+        if not self.is_analytic:
+            return None
+        step = COMPLEX_STEP * max(1.0, abs(size))
+        value = self._run(direction, complex(0.0, step))[self.loss]
+        derivative = float(complex(value).imag) / step
+        return derivative if math.isfinite(derivative) else None
+
+    def _kink(self, left: Any, here: Any, right: Any) -> bool:
+        """Whether a kinked step lies on different sides at the two ends."""
+        for node, _, inputs, _ in self.program.steps:
+            record = node.primitive
+            if isinstance(record, Select):
+                if self._selection_moves(node, left, right):
+                    return True
+            elif isinstance(record, Pointwise) and record.kink is not None:
+                margins = [
+                    evaluate(
+                        record.kink,
+                        {
+                            name: run[item]
+                            for name, item in zip(record.operands, inputs, strict=True)
+                        },
+                        self.kernels,
+                    )
+                    for run in (left, here, right)
+                ]
+                if _crosses(*margins):
+                    return True
+        return False
+
+    @staticmethod
+    def _selection_moves(node: Node, left: Any, right: Any) -> bool:
+        import numpy
+
+        operand, axes = node.inputs[0], node.attributes["axes"]
+        before, after = (first_max_kernel(run[operand], axes) for run in (left, right))
+        return not numpy.array_equal(before, after)
+
+
+def _crosses(left: Any, here: Any, right: Any) -> bool:
+    """Whether any margin changes its sign, or leaves zero, between the two ends."""
+    moved = left != right
+    touched = (left * right < 0) | ((here == 0) & moved)
+    return bool(touched.any()) if hasattr(touched, "any") else bool(touched)
+
+
+def scalar_differences(model: Model) -> tuple[Differences, dict[Node, float]]:
+    """Over the unrolled graph, by the reference engine: a direction is a scalar leaf."""
+    leaves = reference.leaf_values(model)
+    loss = model.unrolled.entries[model.loss][0]
+    program = reference.program([loss])
+
+    def perturbed(leaf: Node, amount: complex | float) -> Mapping[Node, Any]:
+        return {**leaves, leaf: leaves[leaf] + amount}
+
+    return Differences(program, loss, perturbed, "scalar_kernel"), leaves
+
+
+def array_differences(model: Model) -> Differences:
+    """Over the array graph, by the NumPy engine: a direction is a list of (leaf, array)."""
+    leaves = arrays.leaf_arrays(model)
+    program = arrays.program([model.loss])
+
+    def perturbed(
+        direction: Iterable[tuple[Node, Any]], amount: complex | float
+    ) -> Mapping[Node, Any]:
+        return {**leaves, **{node: leaves[node] + amount * vector for node, vector in direction}}
+
+    return Differences(program, model.loss, perturbed, "array_kernel")

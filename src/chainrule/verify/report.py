@@ -1,0 +1,160 @@
+"""The check of a whole gradient, entry by entry or, where that is too much, by sample.
+
+A random direction judges all entries at once: the derivative along it must be
+the gradient's inner product with it, and an error in any entry shows with
+probability one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chainrule.graph.model import Model
+from chainrule.graph.node import Node
+from chainrule.verify.differences import (
+    CENTRAL_TOLERANCE,
+    COMPLEX_TOLERANCE,
+    Checked,
+    array_differences,
+    scalar_differences,
+)
+
+__all__ = ["CHECK_SCHEMA", "Report", "check_gradient"]
+
+CHECK_SCHEMA = "chainrule.check/1"
+
+SCALAR_WORK = 50_000
+"""Scalar steps times entries up to which the reference engine does the check."""
+ENTRY_LIMIT = 2_000
+"""Entries that are checked one by one; of more, as many are drawn, and directions added."""
+DIRECTIONS = 8
+
+
+@dataclass(frozen=True)
+class Report:
+    """The entries checked, and the directions over all entries, if any."""
+
+    title: str
+    total: int
+    entries: tuple[Checked, ...]
+    directions: tuple[Checked, ...] = ()
+    complex_tolerance: float = COMPLEX_TOLERANCE
+    central_tolerance: float = CENTRAL_TOLERANCE
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing disagrees."""
+        return all(item.verdict != "disagrees" for item in (*self.entries, *self.directions))
+
+    @property
+    def worst(self) -> Checked | None:
+        """What is nearest to, or farthest beyond, its tolerance."""
+        judged = [item for item in (*self.entries, *self.directions) if item.verdict != "kink"]
+        return max(judged, key=lambda item: item.error, default=None)
+
+    @property
+    def kinks(self) -> tuple[Checked, ...]:
+        """The entries that no difference can judge."""
+        return tuple(item for item in self.entries if item.verdict == "kink")
+
+    def as_json(self) -> dict[str, Any]:
+        """The documented form, schema `chainrule.check/1`."""
+        worst = self.worst
+        return {
+            "schema": CHECK_SCHEMA,
+            "model": self.title,
+            "passed": self.passed,
+            "parameters": self.total,
+            "tolerance": {
+                "complex_step": self.complex_tolerance,
+                "central_difference": self.central_tolerance,
+                "relative_to": "max(|gradient|, |loss|, 0.001)",
+            },
+            "worst": worst.parameter if worst is not None else None,
+            "entries": [as_json(item) for item in self.entries],
+            "directions": [as_json(item) for item in self.directions],
+        }
+
+
+def as_json(item: Checked) -> dict[str, Any]:
+    """One checked entry; `one_sided` only at a kink."""
+    fields = dataclasses.asdict(item)
+    if item.one_sided is None:
+        del fields["one_sided"]
+    return fields
+
+
+def check_gradient(
+    model: Model, gradient: Mapping[str, float], names: Sequence[str], seed: int = 0
+) -> Report:
+    """Compare the entries `names` of `gradient` with independent derivatives.
+
+    With more than `ENTRY_LIMIT` names, a sample of them is drawn and random
+    directions over all of them are added; `seed` fixes both.
+    """
+    drawn = random.Random(seed)
+    chosen = list(names)
+    directions: tuple[Checked, ...] = ()
+    if len(chosen) > ENTRY_LIMIT:
+        directions = _directions(model, gradient, chosen, drawn)
+        chosen = sorted(drawn.sample(chosen, ENTRY_LIMIT), key=names.index)
+    small = model.scalar_size * len(chosen) <= SCALAR_WORK
+    entries = (_by_scalars if small else _by_arrays)(model, gradient, chosen)
+    return Report(model.title, len(names), entries, directions)
+
+
+def _by_scalars(
+    model: Model, gradient: Mapping[str, float], names: Sequence[str]
+) -> tuple[Checked, ...]:
+    differences, leaves = scalar_differences(model)
+    node_of = {node.name: node for node in leaves}
+    return tuple(
+        differences.check(name, node_of[name], gradient[name], leaves[node_of[name]])
+        for name in names
+    )
+
+
+def _by_arrays(
+    model: Model, gradient: Mapping[str, float], names: Sequence[str]
+) -> tuple[Checked, ...]:
+    import numpy
+
+    differences = array_differences(model)
+    checked = []
+    for name in names:
+        number, flat = model.entry_of[name]
+        leaf = model.leaves[number]
+        unit = numpy.zeros(leaf.node.shape)
+        unit.flat[flat] = 1.0
+        checked.append(
+            differences.check(name, [(leaf.node, unit)], gradient[name], leaf.values[flat])
+        )
+    return tuple(checked)
+
+
+def _directions(
+    model: Model, gradient: Mapping[str, float], names: Sequence[str], drawn: random.Random
+) -> tuple[Checked, ...]:
+    import numpy
+
+    differences = array_differences(model)
+    checked = []
+    for number in range(DIRECTIONS):
+        moved: dict[int, Any] = {}
+        expected = 0.0
+        for name in names:
+            leaf, flat = model.entry_of[name]
+            if leaf not in moved:
+                moved[leaf] = numpy.zeros(model.leaves[leaf].node.shape)
+            amount = drawn.choice((-1.0, 1.0)) / len(names) ** 0.5
+            moved[leaf].flat[flat] = amount
+            expected += amount * gradient[name]
+        direction: list[tuple[Node, Any]] = [
+            (model.leaves[leaf].node, vector) for leaf, vector in moved.items()
+        ]
+        checked.append(differences.check(f"direction {number + 1}", direction, expected, 1.0))
+    return tuple(checked)
