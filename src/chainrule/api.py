@@ -199,7 +199,7 @@ def _updates(
     rate = needed_rate(model)
     symbol = chain.op.variable(model.learning_rate_name)
     descent = scalar_descent(model, chain, symbol, order)
-    _, gradients, changed = descent.step({**reference.leaf_values(model), symbol: rate})
+    gradients, changed = descent.update({**trace.values, symbol: rate})
     updates = {}
     for node in asked:
         if node in changed:

@@ -72,15 +72,7 @@ class Chain:
             for entry in row
         ):
             return self._folded_derivatives(quantity)
-        operands = [
-            node
-            for node in topological([quantity], lambda node: node is not quantity and _named(node))
-            if node is not quantity and node in self._reaches
-        ]
-        if not operands:
-            return {}
-        local = reverse(self.op, quantity, operands, stop=_named)
-        return {operand: local[operand] for operand in operands if operand in local}
+        return reverse(self.op, quantity, self._reaches, stop=_named)
 
     def _folded_derivatives(self, quantity: Node) -> dict[Node, Node]:
         fold = self.folds[quantity]
@@ -106,7 +98,7 @@ class Chain:
         if right.name is None and right.primitive.name in ("mul", "div"):
             first, second = right.inputs
             return self.op.apply(right.primitive.name, self._scaled(left, first), second)
-        return self.op.mul(left, right)
+        return self.op.apply("mul", left, right)
 
     def _add_adjoint(self, quantity: Node, operands: list[Node]) -> None:
         """Name the sum over the uses, except where it is written out in the δ right below."""

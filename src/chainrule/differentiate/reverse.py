@@ -8,7 +8,7 @@ steps that use the operand stand in the graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Set
 
 from chainrule.graph.build import Builder
 from chainrule.graph.node import Node, topological
@@ -23,7 +23,7 @@ def contributions(op: Builder, node: Node, adjoint: Node) -> list[tuple[Node, No
     if isinstance(primitive, Pointwise):
         environment = dict(zip(primitive.operands, node.inputs, strict=True), y=node)
         return [
-            (operand, op.mul(adjoint, op.lower(slope, environment)))
+            (operand, op.apply("mul", adjoint, op.lower(slope, environment)))
             for operand, slope in zip(node.inputs, primitive.slopes, strict=True)
             if slope is not None
         ]
@@ -43,9 +43,9 @@ def contributions(op: Builder, node: Node, adjoint: Node) -> list[tuple[Node, No
 def reverse(
     op: Builder,
     output: Node,
-    wrt: Iterable[Node],
+    wrt: Collection[Node],
     seed: Node | None = None,
-    stop: Callable[[Node], bool] = lambda node: False,
+    stop: Callable[[Node], bool] | None = None,
 ) -> dict[Node, Node]:
     """The adjoint of each of `wrt` that `output` depends on.
 
@@ -54,10 +54,10 @@ def reverse(
 
     Shapes: each adjoint has the shape of its node.
     """
-    wanted = set(wrt)
+    wanted = wrt if isinstance(wrt, Set) else set(wrt)
 
     def given(node: Node) -> bool:
-        return node is not output and stop(node)
+        return stop is not None and node is not output and stop(node)
 
     order = topological([output], given)
     reaches: set[Node] = set()

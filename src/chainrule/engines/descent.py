@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class Descent:
         self.loss = loss
         self.rate = rate
         self.gradients = gradients
-        self._forward = make([loss], ())
+        self._make = make
         known = [*topological([loss]), *gradients, rate]
         groups: Sequence[Sequence[Node]] = [list(gradients)]
         if order == "sequential":
@@ -69,7 +70,13 @@ class Descent:
     def step(self, leaves: Mapping[Node, Any]) -> tuple[Any, dict[Node, Any], dict[Node, Any]]:
         """One step: the loss before it, the gradients used, the new parameters."""
         values = self._forward.run(leaves)
-        loss = values[self.loss]
+        return values[self.loss], *self.update(values)
+
+    def update(self, values: dict[Node, Any]) -> tuple[dict[Node, Any], dict[Node, Any]]:
+        """The gradients used and the new parameters, from the values of the forward pass.
+
+        The new parameters replace the old ones in `values`.
+        """
         gradients: dict[Node, Any] = {}
         changed: dict[Node, Any] = {}
         for stage in self._stages:
@@ -78,7 +85,11 @@ class Descent:
                 changed[parameter] = run[updated]
                 gradients[parameter] = run[self.gradients[parameter]]
             values.update(changed)
-        return loss, gradients, changed
+        return gradients, changed
+
+    @functools.cached_property
+    def _forward(self) -> Program:
+        return self._make([self.loss], ())
 
     def updated_before(self, parameter: Node) -> tuple[str, ...]:
         """The parameters whose new values the gradient of `parameter` was computed with."""

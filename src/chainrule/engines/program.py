@@ -43,6 +43,12 @@ class Program:
         """The values of all nodes, given those of the leaves, in the order of the run."""
         values: dict[Node, Any] = {**given, **self._constants}
         for node, kernel, inputs, attributes in self.steps:
-            operands = [values[item] for item in inputs]
-            values[node] = kernel(*operands, **attributes) if attributes else kernel(*operands)
+            if attributes:
+                values[node] = kernel(*[values[item] for item in inputs], **attributes)
+            elif len(inputs) == 2:  # most steps have one or two operands: spare them the list
+                values[node] = kernel(values[inputs[0]], values[inputs[1]])
+            elif len(inputs) == 1:
+                values[node] = kernel(values[inputs[0]])
+            else:
+                values[node] = kernel(*[values[item] for item in inputs])
         return values

@@ -62,36 +62,15 @@ class Line:
         """The formula in Python's notation."""
         return python(self.tree)
 
-    @functools.cached_property
+    @property
     def numbers(self) -> Mapping[str, float]:
-        """The numbers of the quantities in the formula, by name."""
-        return _Numbers(self.node, self.trace, self.by_name)
+        """The numbers of all quantities, by name."""
+        return self.trace.by_name
 
     @property
     def substituted(self) -> str:
         """The formula with the numbers put in."""
         return python(self.tree, self.numbers)
-
-
-class _Numbers(Mapping[str, float]):
-    """The numbers of the named nodes right below one node, by name."""
-
-    def __init__(self, node: Node, trace: Trace, by_name: bool) -> None:
-        def given(item: Node) -> bool:
-            return item.name is not None and (by_name or item is not node)
-
-        below = topological([node], given)
-        self._nodes = {item.name: item for item in below if item.name is not None}
-        self._trace = trace
-
-    def __getitem__(self, name: str) -> float:
-        return self._trace[self._nodes[name]]
-
-    def __iter__(self) -> Any:
-        return iter(self._nodes)
-
-    def __len__(self) -> int:
-        return len(self._nodes)
 
 
 @dataclass(frozen=True)

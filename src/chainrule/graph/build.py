@@ -73,10 +73,12 @@ class Builder:
         Raises: InputError (`ShapeError`) when the shapes do not fit.
         """
         primitive = REGISTRY[name]
-        inputs = tuple(item if isinstance(item, Node) else self.constant(item) for item in operands)
+        inputs = tuple(
+            [item if isinstance(item, Node) else self.constant(item) for item in operands]
+        )
         if isinstance(primitive, Pointwise):
             shape = inputs[0].shape
-            if any(item.shape != shape for item in inputs):
+            if any([item.shape != shape for item in inputs]):  # noqa: C419 (faster, and hot)
                 shape = self._common_shape(name, inputs)
                 inputs = tuple(self.broadcast(item, shape) for item in inputs)
             rewritten = fold_constants(self, primitive, inputs) or recognise(

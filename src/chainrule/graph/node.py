@@ -58,7 +58,7 @@ class Node:
 
 
 def topological(
-    outputs: Iterable[Node], stop: Callable[[Node], bool] = lambda node: False
+    outputs: Iterable[Node], stop: Callable[[Node], bool] | None = None
 ) -> list[Node]:
     """All nodes that `outputs` need, inputs first, in a fixed order; no recursion.
 
@@ -67,15 +67,16 @@ def topological(
     order: list[Node] = []
     done: set[Node] = set()
     for output in outputs:
-        stack: list[tuple[Node, bool]] = [(output, False)]
+        stack = [output]
         while stack:
-            node, inputs_done = stack.pop()
-            if node in done:
-                continue
-            if inputs_done or stop(node):
+            node = stack[-1]
+            if node not in done:
+                if node.inputs and (stop is None or not stop(node)):
+                    missing = [item for item in node.inputs if item not in done]
+                    if missing:
+                        stack.extend(reversed(missing))
+                        continue
                 done.add(node)
                 order.append(node)
-                continue
-            stack.append((node, True))
-            stack.extend((item, False) for item in reversed(node.inputs) if item not in done)
+            stack.pop()
     return order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from chainrule.graph.node import Node
 __all__ = ["Trace"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trace:
     """The number of every scalar node that was run."""
 
@@ -18,3 +19,8 @@ class Trace:
 
     def __getitem__(self, node: Node) -> float:
         return self.values[node]
+
+    @functools.cached_property
+    def by_name(self) -> Mapping[str, float]:
+        """The numbers of the named nodes; no two nodes of a scalar graph share a name."""
+        return {node.name: value for node, value in self.values.items() if node.name is not None}

@@ -23,7 +23,8 @@ from chainrule.frontends.network import (
     parse_network,
     rewrite_network,
 )
-from chainrule.frontends.network.spec import MOST_FAULTS, initial_weights
+from chainrule.frontends.network.faults import MOST_FAULTS
+from chainrule.frontends.network.initialise import initial_weights
 
 SEED = """\
 # the seed's network
@@ -103,13 +104,12 @@ def leaves(spec: NetworkSpec) -> dict[str, float]:
         (spec.inputs.names, "", spec.inputs.values),
         (spec.layers[-1].units, "target_", spec.targets),
     ):
-        for example, row in enumerate(rows.tolist()):
+        for example, row in enumerate(rows):
             index = f"[{example}]" if spec.batch else ""
             found |= {prefix + name + index: x for name, x in zip(names, row, strict=True)}
     for layer in spec.layers:
-        found |= dict(zip(layer.weight_names, layer.weights.ravel().tolist(), strict=True))
-        if layer.biases is not None:
-            found |= dict(zip(layer.bias_names, layer.biases.ravel().tolist(), strict=True))
+        found |= dict(zip(layer.weight_names, layer.flat_weights, strict=True))
+        found |= dict(zip(layer.bias_names, layer.flat_biases, strict=True))
     return found
 
 
@@ -125,23 +125,22 @@ def test_the_seed_network() -> None:
     )
     assert (spec.learning_rate, spec.l1, spec.l2, spec.batch) == (0.5, 0.0, 0.0, False)
     assert spec.inputs.names == ("l1", "l2")
-    assert spec.inputs.values.tolist() == [[5.0, 10.0]]
-    assert spec.targets.tolist() == [[0.01, 0.99]]
+    assert spec.inputs.values == ((5.0, 10.0),)
+    assert spec.targets == ((0.01, 0.99),)
     hidden, output = spec.layers
     assert (hidden.name, output.name) == ("hidden", "layer2")
-    assert hidden.weights.tolist() == [[0.1, 0.15], [0.2, 0.25], [0.3, 0.35]]
+    assert hidden.weights == ((0.1, 0.15), (0.2, 0.25), (0.3, 0.35))
     assert hidden.weight_names == ("w1", "w2", "w3", "w4", "w5", "w6")
-    assert hidden.biases is not None
-    assert hidden.biases.shape == ()
+    assert hidden.biases == 0.35
     assert hidden.biases_are_shared
+    assert not output.biases_are_shared
     assert (hidden.bias_names, hidden.bias_sign) == (("b1",), 1)
     assert (hidden.train_weights, hidden.train_biases) == (True, False)
     assert output.activation == "silu"
-    assert output.weights.tolist() == initial_weights("xavier_uniform", 2, 3, 7, 1).tolist()
+    assert output.weights == initial_weights("xavier_uniform", 2, 3, 7, 1)
     assert output.weight_names[-1] == "layer2.weight[1,2]"
     assert output.bias_names == ("layer2.bias[0]", "layer2.bias[1]")
-    assert output.biases is not None
-    assert output.biases.tolist() == [0.0, 0.0]
+    assert output.biases == (0.0, 0.0)
 
 
 def test_json_means_the_same() -> None:
@@ -172,8 +171,8 @@ def test_batches_in_both_forms() -> None:
     rows = network_from_data(small(inputs=[[1, 4], [2, 5], [3, 6]], targets=[[7], [8], [9]]))
     for spec in (table, rows):
         assert spec.batch
-        assert spec.inputs.values.tolist() == [[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]
-        assert spec.targets.tolist() == [[7.0], [8.0], [9.0]]
+        assert spec.inputs.values == ((1.0, 4.0), (2.0, 5.0), (3.0, 6.0))
+        assert spec.targets == ((7.0,), (8.0,), (9.0,))
     assert table.layers[0].units == ("o",)
 
 
@@ -225,11 +224,11 @@ def test_null_is_absent() -> None:
     ],
 )
 def test_initialisers_have_the_stated_spread(init: str, spread: float) -> None:
-    weights = initial_weights(init, 200, 300, 1, 0)
+    weights = np.array(initial_weights(init, 200, 300, 1, 0))
     assert weights.shape == (200, 300)
     assert weights.std() == pytest.approx(spread, rel=0.02)
     assert weights.mean() == pytest.approx(float(init == "ones"), abs=0.02)
-    assert (weights == initial_weights(init, 200, 300, 1, 0)).all()
+    assert (weights == np.array(initial_weights(init, 200, 300, 1, 0))).all()
 
 
 # --- faults -------------------------------------------------------------------
@@ -585,7 +584,7 @@ def test_a_large_file_loads_fast() -> None:
     text = f"loss='mse'\ninputs={[0.5] * 784}\ntargets={[0.1] * 128}\n[[layers]]\nunits=128\n"
     text += f"weights={numbers}\n"
     start = time.perf_counter()
-    assert parse(text).layers[0].weights.shape == (128, 784)
+    assert parse(text).layers[0].weights == tuple(map(tuple, numbers))
     assert time.perf_counter() - start < 2
     start = time.perf_counter()
     assert "row 128, number 784 is true" in refusal(text.replace(f"{numbers[-1][-1]}]]", "true]]"))

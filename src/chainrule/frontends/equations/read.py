@@ -123,11 +123,11 @@ def _add_too_deep(faults: Faults, what: str, line: int | None) -> None:
 def _parse(text: str, faults: Faults) -> ast.Module | None:
     """The tree, or None once the faults say why there is none.
 
-    Python stops at the first error.  The line is then mended or blanked and the
-    text read again, for as long as the errors move forward.
+    Python stops at the first error.  That line is then mended, or put aside, and
+    the text read again, as long as each error is on a line of its own.
     """
     lines = re.split(r"\r\n|\r|\n", text)
-    last = 0
+    mended: set[int] = set()
     for _ in range(MOST_SYNTAX_FAULTS):
         try:
             with warnings.catch_warnings():
@@ -135,14 +135,14 @@ def _parse(text: str, faults: Faults) -> ast.Module | None:
                 tree = ast.parse("\n".join(lines))
         except SyntaxError as error:
             line = error.lineno
-            if line is None or not last < line <= len(lines):
-                if not last:
+            if line is None or line in mended or line > len(lines):
+                if not mended:
                     _add_syntax(faults, error, None)
                 return None
             _add_syntax(faults, error, line)
-            if "never closed" in error.msg or "unterminated triple" in error.msg:
+            if any(words in error.msg for words in _NOT_OF_ONE_LINE):
                 return None
-            last = line
+            mended.add(line)
             lines[line - 1] = _mended(lines[line - 1], error)
         except (RecursionError, MemoryError):
             longest = max(range(len(lines)), key=lambda index: len(lines[index]))
@@ -156,9 +156,15 @@ def _parse(text: str, faults: Faults) -> ast.Module | None:
     return None
 
 
+_NOT_OF_ONE_LINE = ("never closed", "unterminated triple", "too many nested")
+
+
 def _mended(line: str, error: SyntaxError) -> str:
-    """The line as it may have been meant, or a blank one."""
-    return "    " + line if "expected an indented block" in error.msg else ""
+    """The line as it may have been meant, or one that keeps the lines around it in place."""
+    if "expected an indented block" in error.msg:
+        return "    " + line
+    indent = "" if "indent" in error.msg else line[: len(line) - len(line.lstrip())]
+    return indent + ("if 0:" if line.rstrip().endswith(":") else "pass")
 
 
 _SYNTAX_HINTS = (
@@ -172,6 +178,7 @@ _SYNTAX_HINTS = (
     ("cannot assign to", "one name stands left of ="),
     ("leading zeros", "write the number without leading zeros"),
     ("non-printable", "delete the invisible character"),
+    ("null bytes", "delete the NUL characters"),
     ("invalid character", "type the sign again: * - ( ) , are plain characters"),
 )
 _OTHERWISE = "begin a line that is not an equation with #"

@@ -294,8 +294,13 @@ class Statements:
         body = statement.body[1:] if _is_text(statement.body[0]) else statement.body
         returned = body[0] if len(body) == 1 else None
         if not isinstance(returned, ast.Return) or returned.value is None:
-            what = f"def {statement.name} of more than one returned expression"
-            raise refusal(statement, what, "def f(x): return ..., in one expression")
+            raise self.evaluator.refusal(
+                statement,
+                "SyntaxError",
+                f"def {statement.name} is more than one returned expression",
+                needs="return EXPRESSION, after a docstring if you like",
+                hint="give the steps between names outside, or write them into the expression",
+            )
         self._define_as(statement, statement.name, statement.args, returned.value)
 
     def _define_lambda(

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 
-from chainrule.errors import Fault, InputError
-from chainrule.frontends.network.spec import LayerSpec, NetworkSpec
+from chainrule.frontends.files import Source
+from chainrule.frontends.network.reader import parse_network
+from chainrule.frontends.network.rewrite import rewrite_network
+from chainrule.frontends.network.spec import LayerSpec, Matrix, NetworkSpec, Row
 from chainrule.graph.build import Builder
-from chainrule.graph.model import LeafValue, Model
+from chainrule.graph.model import LeafValue, Model, Role
 from chainrule.graph.node import Node
 
-__all__ = ["build_network"]
+__all__ = ["build_network", "load_network"]
 
 _COMPOSITE_ACTIVATIONS = ("softmax", "log_softmax")
-_ENTRY_LOSS = {"mean_squared_error": "squared_error"}
+_ENTRY_LOSS = {"mean_squared_error": "squared_error", "mean_absolute_error": "absolute_error"}
 """Losses that are another one's mean over the outputs."""
+
+
+def load_network(source: Source) -> Model:
+    """The model that a TOML or JSON text describes; its `rewrite` gives that text anew.
+
+    Raises: InputError with all faults of the text, each with its line.
+    """
+    rewrite = partial(rewrite_network, source)
+    return build_network(parse_network(source), Path(source.name).stem, rewrite)
 
 
 def build_network(
@@ -25,7 +38,6 @@ def build_network(
     """The model that a description means.
 
     Shapes: inputs (n, i), weights (units, inputs of the layer), targets (n, o).
-    Raises: InputError when loss and output activation do not go together.
     """
     return _Build(spec).model(title, rewrite)
 
@@ -40,7 +52,7 @@ class _Build:
 
     def model(self, title: str, rewrite: Callable[[Mapping[str, float]], str] | None) -> Model:
         spec = self.spec
-        x = self._leaf(self._labels(spec.inputs.names), spec.inputs.values, "input")
+        x = self._examples(self._labels(spec.inputs.names), spec.inputs.values, "input")
         for layer in spec.layers:
             x = self._layer(layer, x)
         loss = self._loss(x)
@@ -67,16 +79,22 @@ class _Build:
             f"{prefix}{name}[{example}]" for example in range(self.examples) for name in names
         )
 
-    def _leaf(
-        self, labels: tuple[str, ...], values: object, role: str, trained: bool = False
-    ) -> Node:
-        import numpy
+    def _examples(self, labels: tuple[str, ...], rows: Matrix, role: Role) -> Node:
+        """A leaf of one row per example."""
+        flat = tuple(value for row in rows for value in row)
+        return self._leaf(labels, flat, (len(rows), len(rows[0])), role)
 
-        array = numpy.asarray(values, dtype=float)
-        name = labels[0] if array.ndim == 0 else f"{role}{len(self.leaves)}"
-        node = self.op.variable(name, array.shape, labels if array.ndim else None)
-        flat = tuple(array.ravel().tolist())
-        self.leaves.append(LeafValue(node, flat, role, trained))  # type: ignore[arg-type]
+    def _leaf(
+        self,
+        labels: tuple[str, ...],
+        flat: Row,
+        shape: tuple[int, ...],
+        role: Role,
+        trained: bool = False,
+    ) -> Node:
+        name = f"{role}{len(self.leaves)}" if shape else labels[0]
+        node = self.op.variable(name, shape, labels if shape else None)
+        self.leaves.append(LeafValue(node, flat, role, trained))
         return node
 
     def _quantity(self, node: Node, labels: tuple[str, ...]) -> Node:
@@ -88,10 +106,19 @@ class _Build:
 
     def _layer(self, layer: LayerSpec, x: Node) -> Node:
         op = self.op
-        weights = self._leaf(layer.weight_names, layer.weights, "parameter", layer.train_weights)
+        weights = self._leaf(
+            layer.weight_names,
+            layer.flat_weights,
+            (len(layer.units), len(layer.weights[0])),
+            "parameter",
+            layer.train_weights,
+        )
         net = op.linear(x, weights)
         if layer.biases is not None:
-            bias = self._leaf(layer.bias_names, layer.biases, "parameter", layer.train_biases)
+            shape = () if layer.biases_are_shared else (len(layer.units),)
+            bias = self._leaf(
+                layer.bias_names, layer.flat_biases, shape, "parameter", layer.train_biases
+            )
             net = op.add(net, bias) if layer.bias_sign > 0 else op.sub(net, bias)
         net = self._quantity(net, self._labels(layer.units, "net_"))
         if layer.activation == "identity":
@@ -124,7 +151,7 @@ class _Build:
     def _loss(self, y: Node) -> Node:
         op, spec = self.op, self.spec
         output = spec.layers[-1]
-        targets = self._leaf(self._labels(output.units, "target_"), spec.targets, "target")
+        targets = self._examples(self._labels(output.units, "target_"), spec.targets, "target")
         per_example = self._per_example(targets, y, output)
         total = per_example
         if spec.batch:
@@ -144,14 +171,13 @@ class _Build:
         """The loss of each example. Shapes: (n,)."""
         op, spec = self.op, self.spec
         if spec.loss == "categorical_cross_entropy_from_logits":
-            total = op.composite(
+            return op.composite(
                 spec.loss,
                 targets,
                 y,
                 naming=self._inside(output),
-                label=lambda node: self._example_labels(node),
+                label=self._example_labels,
             )
-            return total
         entry_loss = _ENTRY_LOSS.get(spec.loss, spec.loss)
         parameter = (spec.huber_delta,) if spec.loss == "huber" else ()
         parts = op.composite(entry_loss, targets, y, *parameter)
@@ -191,7 +217,7 @@ class _Build:
     def _conventions(self) -> tuple[tuple[str, str], ...]:
         spec = self.spec
         loss = spec.loss.replace("_", " ")
-        if spec.loss == "mean_squared_error":
+        if spec.loss in _ENTRY_LOSS:
             loss += ", over the outputs"
         elif len(spec.layers[-1].units) > 1:
             loss += ", summed over the outputs"
@@ -209,17 +235,3 @@ class _Build:
             ]
             biases = ", ".join(word for word in words if word)
         return (("loss", loss), ("biases", biases))
-
-
-def check_output(spec: NetworkSpec) -> None:
-    """Raises: InputError when the loss takes logits and the output is not the identity."""
-    output = spec.layers[-1]
-    if spec.loss.endswith("_from_logits") and output.activation != "identity":
-        raise InputError(
-            Fault(
-                "ValueError",
-                f'loss "{spec.loss}" after activation "{output.activation}"',
-                needs="an output layer without activation: the loss applies its own",
-                hint=f'activation = "identity", or loss = "{spec.loss.removesuffix("_from_logits")}"',
-            )
-        )

@@ -141,8 +141,8 @@ def check_same_examples(report: Report, inputs: Examples, targets: Examples) -> 
 
 def check_targets(report: Report, targets: Examples, units: tuple[str, ...] | int) -> None:
     """Report targets that are not those of the output layer: by name, or in number."""
-    if targets.names and isinstance(units, tuple):
-        _check_target_names(report, targets.names, units)
+    if targets.keys and isinstance(units, tuple):
+        _check_target_names(report, targets.keys, units)
         return
     wanted = units if isinstance(units, int) else len(units)
     if targets.columns not in (None, wanted):
@@ -155,13 +155,15 @@ def check_targets(report: Report, targets: Examples, units: tuple[str, ...] | in
         )
 
 
-def _check_target_names(report: Report, names: tuple[str, ...], units: tuple[str, ...]) -> None:
-    given, wanted = set(names), set(units)
+def _check_target_names(report: Report, keys: tuple[str, ...], units: tuple[str, ...]) -> None:
+    named = [(normal(str(key)), ("targets", key)) for key in keys]
+    given = dict(named)
     missing = [unit for unit in units if unit not in given]
-    unknown = [name for name in names if name not in wanted]
-    for name in unknown:
+    wanted = set(units)
+    unknown = [(name, path) for name, path in named if name not in wanted]
+    for name, path in unknown:
         report.add(
-            ("targets", name),
+            path,
             "NameError",
             f'targets: "{name}" is not a unit of the output layer',
             needs=f"the output units: {listed(units)}",
@@ -174,7 +176,7 @@ def _check_target_names(report: Report, names: tuple[str, ...], units: tuple[str
             f"targets has no number for {listed(missing)}",
             needs=f"one target per output unit: {listed(units)}",
         )
-    check_distinct(report, ((name, ("targets", name)) for name in names), "target")
+    check_distinct(report, named, "target")
 
 
 def check_probabilities(report: Report, targets: Examples) -> None:
@@ -193,8 +195,9 @@ def check_probabilities(report: Report, targets: Examples) -> None:
 
 def in_unit_order(targets: Examples, units: tuple[str, ...]) -> Matrix:
     """The columns of the targets in the order of the output units."""
-    values, names = known(targets.values), targets.names
-    if names is None:
+    values = known(targets.values)
+    if targets.names is None:
         return values
-    order = [names.index(unit) for unit in units]
+    column_of = {name: column for column, name in enumerate(targets.names)}
+    order = [column_of[unit] for unit in units]
     return tuple(tuple(row[column] for column in order) for row in values)

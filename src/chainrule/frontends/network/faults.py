@@ -140,9 +140,7 @@ class Spot:
         near: tuple[str, Iterable[str]] | None = None,
     ) -> None:
         """Note a fault here; `what` goes on after what the place is called."""
-        self.report.add(
-            self.path, kind, f"{self.called} {what}", needs=needs, hint=hint, near=near
-        )
+        self.report.add(self.path, kind, f"{self.called} {what}", needs=needs, hint=hint, near=near)
 
     def key(self, key: str) -> Spot:
         """The value of a key of this table."""

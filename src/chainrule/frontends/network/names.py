@@ -46,7 +46,9 @@ def read_names(spot: Spot, value: object) -> tuple[str, ...] | None:
     if values is None:
         return None
     read = [
-        read_name(Spot(spot.report, (*spot.path, index), f"{spot.called}, name {index + 1}:"), entry)
+        read_name(
+            Spot(spot.report, (*spot.path, index), f"{spot.called}, name {index + 1}:"), entry
+        )
         for index, entry in enumerate(values)
     ]
     names = tuple(name for name in read if name is not None)

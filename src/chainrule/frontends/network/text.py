@@ -12,7 +12,8 @@ import re
 import tomllib
 from collections.abc import Container, Generator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+
+from chainrule.frontends.files import Kind
 
 __all__ = [
     "KeyPath",
@@ -27,7 +28,6 @@ __all__ = [
 ]
 
 KeyPath = tuple[str | int, ...]
-Kind = Literal["toml", "json"]
 Span = tuple[int, int]
 
 _PLAIN = -1

@@ -66,7 +66,11 @@ def spelling(text: str) -> str:
 
 
 def choose(
-    report: Report, path: tuple[str | int, ...], text: str | None, words: Mapping[str, str], noun: str
+    report: Report,
+    path: tuple[str | int, ...],
+    text: str | None,
+    words: Mapping[str, str],
+    noun: str,
 ) -> str | None:
     """The canonical name that `text` spells; None after a fault, or for None."""
     if text is None:

@@ -33,13 +33,15 @@ def _is_power_of_two(value: float) -> bool:
 def fold_constants(op: Builder, primitive: Pointwise, inputs: tuple[Node, ...]) -> Node | None:
     """A simpler node with the same digits, or None."""
     rule = _RULES.get(primitive.name)
+    if rule is None:
+        return None
     values = [constant_value(item) for item in inputs]
-    if None not in values and rule is not None:
+    if None not in values:
         known = [value for value in values if value is not None]
         if primitive.name == "div" and not _is_exact_quotient(*known):
             return None
         return op.broadcast(op.constant(primitive.scalar_kernel(*known)), inputs[0].shape)
-    return rule(op, inputs, values) if rule is not None else None
+    return rule(op, inputs, values)
 
 
 def _is_exact_quotient(a: float, b: float) -> bool:

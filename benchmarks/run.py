@@ -1,0 +1,125 @@
+"""Speed as ratios within one run: peers and chainrule interleaved, medians compared.
+
+    python benchmarks/run.py [--json] [--repeats N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import chainrule as cr
+
+
+def process(*arguments: str) -> Callable[[], float]:
+    """A whole process, from its start to its end, in seconds."""
+
+    def run() -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - start
+
+    return run
+
+
+def timed(function: Callable[[], Any]) -> Callable[[], float]:
+    def run() -> float:
+        start = time.perf_counter()
+        function()
+        return time.perf_counter() - start
+
+    return run
+
+
+def medians(rows: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, float]:
+    """The median of each row; the rows take turns, so that noise falls on all of them."""
+    times: dict[str, list[float]] = {name: [] for name in rows}
+    for run in rows.values():  # caches warm, modules compiled
+        run()
+    for _ in range(repeats):
+        for name, run in rows.items():
+            times[name].append(run())
+    return {name: statistics.median(own) for name, own in times.items()}
+
+
+def network(*widths: int) -> Any:
+    layers = [
+        {"units": units, "activation": "sigmoid", "init": "xavier", "seed": 1, "biases": "zeros"}
+        for units in widths[1:]
+    ]
+    inputs = [((7 * place) % 11) / 11 - 0.5 for place in range(widths[0])]
+    targets = [float(place == 0) for place in range(widths[-1])]
+    return cr.Network(inputs=inputs, targets=targets, layers=layers, learning_rate=0.1)
+
+
+def explained(model: Any) -> Any:
+    """All derivations with their texts, from a model whose graph has not been unrolled yet."""
+    model.__dict__.pop("unrolled", None)
+    model.__dict__.pop("labels", None)
+    return cr.explain(model).as_json()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--repeats", type=int, default=15)
+    options = parser.parse_args()
+
+    cold = medians(
+        {
+            "python -c 'import numpy'": process("-c", "import numpy"),
+            "chainrule explain seed w7": process("-m", "chainrule", "explain", "seed", "w7"),
+        },
+        options.repeats,
+    )
+    seed = cr.load("seed")
+    sizes = {
+        name: network(*widths)
+        for name, widths in (
+            ("16-8-10", (16, 8, 10)),
+            ("32-16-10", (32, 16, 10)),
+            ("64-32-10", (64, 32, 10)),
+            ("64-64-10", (64, 64, 10)),
+        )
+    }
+    derivations = medians(
+        {
+            "seed": timed(lambda: explained(seed)),
+            **{name: timed(lambda m=model: explained(m)) for name, model in sizes.items()},
+        },
+        max(3, options.repeats // 3),
+    )
+    counts = {"seed": 12, **{name: len(model.trained) for name, model in sizes.items()}}
+    numpy_time, explain_time = cold.values()
+    result = {
+        "cold process": {**cold, "ratio": explain_time / numpy_time, "at most": 2.5},
+        "all derivations, milliseconds": {
+            name: {
+                "parameters": counts[name],
+                "total": 1e3 * seconds,
+                "each": 1e3 * seconds / counts[name],
+            }
+            for name, seconds in derivations.items()
+        },
+    }
+    if options.json:
+        print(json.dumps(result))
+        return
+    print(f"{'cold process':<30} {'median':>10}")
+    for name, seconds in cold.items():
+        print(f"{name:<30} {1e3 * seconds:>7.0f} ms")
+    print(f"{'ratio (at most 2.5)':<30} {explain_time / numpy_time:>10.2f}\n")
+    print(f"{'all derivations, with texts':<30} {'parameters':>10} {'total':>10} {'each':>10}")
+    for name, seconds in derivations.items():
+        each = 1e6 * seconds / counts[name]
+        print(f"{name:<30} {counts[name]:>10} {1e3 * seconds:>7.1f} ms {each:>7.0f} µs")
+
+
+if __name__ == "__main__":
+    main()
