@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "ChainruleError": "chainrule.errors",
-    "Explanation": "chainrule.explain.explanation",
+    "Explanation": "chainrule.explanation.schema",
     "Expression": "chainrule.frontends.expression",
     "InputError": "chainrule.errors",
     "Model": "chainrule.graph.model",

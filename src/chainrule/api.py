@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from chainrule.differentiate.chain import Chain
 from chainrule.engines import reference
 from chainrule.errors import Fault, InputError, NumericError
-from chainrule.explain.derivation import Derivation, Line, Update, derive, opened
-from chainrule.explain.explanation import Explanation
-from chainrule.explain.values import Values, is_saturated, non_finite, quantities
+from chainrule.explanation.derivation import Derivation, Line, Update, derive, opened
+from chainrule.explanation.schema import Explanation
+from chainrule.explanation.values import Values, is_saturated, non_finite, quantities
 from chainrule.graph.model import Model, Order
 from chainrule.graph.node import Node
 from chainrule.graph.trace import Trace

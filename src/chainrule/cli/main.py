@@ -19,7 +19,7 @@ import click
 from chainrule.errors import ChainruleError, Fault, InputError
 
 if TYPE_CHECKING:
-    from chainrule.explain.documents.layout import Row
+    from chainrule.explanation.documents.layout import Row
     from chainrule.graph.model import Model
 
 __all__ = ["command", "run"]
@@ -102,15 +102,15 @@ def show(model: str, as_json: bool, **choices: Any) -> None:
       chainrule show seed
       chainrule show net.toml --set x1=0.5 --json
     """
-    from chainrule import api
-    from chainrule.explain.explanation import values_as_json
-    from chainrule.explain.values import non_finite
+    import chainrule.api as api
+    from chainrule.explanation.schema import values_as_json
+    from chainrule.explanation.values import non_finite
 
     values = api.show(_load(model, **choices))
     if as_json:
         _print_json(values_as_json(values))
     else:
-        from chainrule.explain.documents.terminal import values_rows
+        from chainrule.explanation.documents.terminal import values_rows
 
         _print_rows(values_rows(values, _width()))
     error = non_finite(list(values.lines))
@@ -134,13 +134,13 @@ def explain(
       chainrule explain seed w7
       chainrule explain sheet.txt 'w[6]' --json
     """
-    from chainrule import api
+    import chainrule.api as api
 
     explanation = api.explain(_load(model, **choices), parameters, order=order)
     if as_json:
         _print_json(explanation.as_json())
     else:
-        from chainrule.explain.documents.terminal import explanation_rows
+        from chainrule.explanation.documents.terminal import explanation_rows
 
         _print_rows(explanation_rows(explanation, _width()))
     if any(item.checks.get("verdict") == "disagrees" for item in explanation.derivations):
@@ -173,7 +173,7 @@ def step(
       chainrule step seed --steps 100
       chainrule step net.toml -o trained.toml
     """
-    from chainrule import api
+    import chainrule.api as api
 
     loaded = _load(model, **choices)
     taken = api.step(loaded, steps, order=order)
@@ -189,7 +189,7 @@ def step(
     if as_json:
         _print_json(taken.as_json())
     else:
-        from chainrule.explain.documents.terminal import steps_rows
+        from chainrule.explanation.documents.terminal import steps_rows
 
         _print_rows(steps_rows(taken, _width()))
 
@@ -207,13 +207,13 @@ def check(model: str, as_json: bool, **choices: Any) -> None:
       chainrule check seed
       chainrule check net.toml --json
     """
-    from chainrule import api
+    import chainrule.api as api
 
     report = api.check(_load(model, **choices))
     if as_json:
         _print_json(report.as_json())
     else:
-        from chainrule.explain.documents.terminal import report_rows
+        from chainrule.explanation.documents.terminal import report_rows
 
         _print_rows(report_rows(report, _width()))
     if not report.passed:
@@ -224,7 +224,7 @@ def check(model: str, as_json: bool, **choices: Any) -> None:
 
 
 def _load(model: str, overrides: Sequence[str], loss: str | None, train: str | None) -> Model:
-    from chainrule import api
+    import chainrule.api as api
 
     trained = [name.strip() for name in train.split(",") if name.strip()] if train else None
     return api.load(model, loss=loss, trained=trained, values=_numbers(overrides))

@@ -230,12 +230,13 @@ class _Reader:
         if not self._table.given("biases") and not self._table.given("thresholds"):
             what = "bias_names is given without biases"
             self._fault("bias_names", "KeyError", what, "biases or thresholds to be named")
-        if not is_number(self._table[self._biases_key]):
-            size = len(value) if isinstance(value, list) else 0
-            return sized(spot, read_names(spot, value), size, self._width, "name")
-        if isinstance(value, list):
+        biases = self._table[self._biases_key]
+        if not isinstance(value, list) and not isinstance(biases, list | str):
+            name = read_name(spot, value)
+            return (name,) if name else None
+        if is_number(biases):
             what = f"is {describe(value)}, and the bias is shared"
             spot.add("ShapeError", what, needs="one name for the one bias")
             return None
-        name = read_name(spot, value)
-        return (name,) if name else None
+        size = len(value) if isinstance(value, list) else 0
+        return sized(spot, read_names(spot, value), size, self._width, "name")

@@ -121,7 +121,7 @@ class _Reader:
     def _read_loss(self) -> str | None:
         text = self._required("loss", 'a loss, such as loss = "half squared error"')
         loss = choose(self._report, ("loss",), text, LOSSES, "loss")
-        if self._table.given("huber_delta") and loss not in (None, "huber"):
+        if self._table["huber_delta"] is not None and loss not in (None, "huber"):
             what = f"huber_delta is given, and the loss is {loss}"
             needs = 'huber_delta only with loss = "huber"'
             self._report.add(("huber_delta",), "KeyError", what, needs=needs)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.explain.derivation import Contribution, Derivation, Factor, Line, Update
-from chainrule.explain.values import Values
+from chainrule.explanation.derivation import Contribution, Derivation, Factor, Line, Update
+from chainrule.explanation.values import Values
 
 __all__ = ["DERIVATION_SCHEMA", "VALUES_SCHEMA", "Explanation", "number", "values_as_json"]
 

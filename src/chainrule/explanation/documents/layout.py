@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from chainrule.explain.printers.boxes import Box, beside, cells, line
+from chainrule.explanation.printers.boxes import Box, beside, cells, line
 
 __all__ = ["Page", "Right", "Row", "Style"]
 

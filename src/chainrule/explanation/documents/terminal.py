@@ -7,12 +7,12 @@ import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from chainrule.explain.derivation import Derivation, Factor, Line, Update, partial
-from chainrule.explain.documents.layout import Page, Right, Row
-from chainrule.explain.explanation import Explanation
-from chainrule.explain.printers.boxes import Box, beside, cells, fraction, line
-from chainrule.explain.printers.unicode import inline, pretty_number, stacked
-from chainrule.explain.values import Values
+from chainrule.explanation.derivation import Derivation, Factor, Line, Update, partial
+from chainrule.explanation.documents.layout import Page, Right, Row
+from chainrule.explanation.printers.boxes import Box, beside, cells, fraction, line
+from chainrule.explanation.printers.unicode import inline, pretty_number, stacked
+from chainrule.explanation.schema import Explanation
+from chainrule.explanation.values import Values
 from chainrule.primitives import Formula
 
 if TYPE_CHECKING:

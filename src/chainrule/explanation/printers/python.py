@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from chainrule.explain.printers.notation import (
+from chainrule.explanation.printers.notation import (
     ATOM,
     CHOICE,
     COMPARISON,

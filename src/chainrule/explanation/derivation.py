@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chainrule.differentiate.chain import Chain
-from chainrule.explain.formulas import formula_of, reference
-from chainrule.explain.printers.python import python, python_number
+from chainrule.explanation.formulas import formula_of, reference
+from chainrule.explanation.printers.python import python, python_number
 from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.fold import constant_value
 from chainrule.graph.trace import Trace

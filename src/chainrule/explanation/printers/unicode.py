@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from chainrule.explain.printers.boxes import Box, beside, fraction, line
-from chainrule.explain.printers.notation import (
+from chainrule.explanation.printers.boxes import Box, beside, fraction, line
+from chainrule.explanation.printers.notation import (
     ATOM,
     CHOICE,
     COMPARISON,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chainrule.errors import Fault, NumericError
-from chainrule.explain.derivation import SATURATED_BELOW, Line
+from chainrule.explanation.derivation import SATURATED_BELOW, Line
 from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.unroll import Unrolled
 from chainrule.graph.trace import Trace
