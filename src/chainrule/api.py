@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from chainrule.differentiate.chain import Chain
 from chainrule.engines import reference
 from chainrule.errors import Fault, InputError, NumericError
-from chainrule.explanation.derivation import Derivation, Line, Update, derive, opened
+from chainrule.explanation.derivation import Derivation, Derivations, Line, Update
 from chainrule.explanation.schema import Explanation
 from chainrule.explanation.values import Values, is_saturated, non_finite, quantities
 from chainrule.graph.model import Model, Order
@@ -121,8 +121,9 @@ def explain(
     trained = [node_of[name] for name in model.trained]
     chain = Chain(unrolled, loss, dict.fromkeys([*trained, *asked]))
     trace = _trace(model, chain)
-    derivations = [derive(chain, trace, node) for node in asked]
-    shared = opened(chain, trace, derivations)
+    workings = Derivations(chain, trace)
+    derivations = [workings.derive(node) for node in asked]
+    shared = workings.shared(derivations)
     _raise_non_finite(shared, derivations)
     updates = _updates(model, chain, trace, chosen, asked) if model.learning_rate else {}
     checks = _checks(model, derivations) if checked else {}

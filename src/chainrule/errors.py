@@ -7,7 +7,7 @@ together, in one `ChainruleError`.
 
 from __future__ import annotations
 
-import difflib
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -94,7 +94,7 @@ class Faults:
 
     def __init__(self, file: str | None = None, text: str = "") -> None:
         self.file = file
-        self._lines = text.splitlines()
+        self._lines = re.split("\r\n|\r|\n", text)
         self.found: list[Fault] = []
 
     def add(
@@ -118,5 +118,7 @@ class Faults:
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """A did-you-mean sentence for `name`, or None when nothing known is near it."""
+    import difflib  # only when something is wrong: it takes longer to import than to run
+
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f'did you mean "{near[0]}"?' if near else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -10,7 +11,7 @@ import mpmath
 from mpmath import mp
 
 from chainrule.primitives import REGISTRY, Apply, Formula, Pointwise
-from chainrule.primitives.formula import interpret, substitute
+from chainrule.primitives.formula import interpret, parse, substitute
 
 DIGITS = 50
 
@@ -121,8 +122,8 @@ def rounding(record: Pointwise, point: tuple[float, ...]) -> float:
         return float(off / nudge) * 2.0**-52
 
 
-def margins(record: Pointwise, point: tuple[float, ...]) -> Iterator[float]:
-    """How far each choice in the record's formulas is from being taken the other way."""
+def margin(record: Pointwise, point: tuple[float, ...]) -> float:
+    """How far the choices in the record's formulas are from being taken the other way."""
     environment: dict[str, Any] = dict(zip(record.operands, point, strict=True))
     environment["y"] = float(defined(record, point))
     found: list[float] = []
@@ -136,14 +137,10 @@ def margins(record: Pointwise, point: tuple[float, ...]) -> Iterator[float]:
             found.append(abs(arguments[0]))
         return step.scalar_kernel(*arguments)
 
-    for text in (record.formula, *(s for s in record.slopes if s is not None)):
-        if isinstance(text, str):
-            from chainrule.primitives.formula import parse
-
-            interpret(expanded(parse(text)), environment, float, apply)
-        else:
-            interpret(expanded(text), environment, float, apply)
-    yield from found
+    for formula in (record.value, *record.slopes):
+        if formula is not None:
+            interpret(expanded(parse(formula)), environment, float, apply)
+    return min(found, default=math.inf)
 
 
 def draws(
@@ -161,10 +158,10 @@ def draws(
         ]
         if record.name == "where":
             point[0] = float(chance.random() < 0.5)
-        if not away_from_kinks and chance.random() < 0.1:
-            point = [point[-1]] * len(point)
+        if chance.random() < 0.1:  # a tie, as far as the domains allow it
+            point = [min(max(point[-1], low), high) for low, high in record.domain]
         drawn = tuple(point)
-        if away_from_kinks and any(margin < away_from_kinks for margin in margins(record, drawn)):
+        if away_from_kinks and margin(record, drawn) < away_from_kinks:
             continue
         count -= 1
         yield drawn

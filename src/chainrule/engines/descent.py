@@ -93,12 +93,16 @@ class Descent:
 
     def updated_before(self, parameter: Node) -> tuple[str, ...]:
         """The parameters whose new values the gradient of `parameter` was computed with."""
-        names: list[str] = []
+        return self._updated_before[parameter]
+
+    @functools.cached_property
+    def _updated_before(self) -> dict[Node, tuple[str, ...]]:
+        found: dict[Node, tuple[str, ...]] = {}
+        names: tuple[str, ...] = ()
         for stage in self._stages:
-            if parameter in stage.parameters:
-                break
-            names.extend(item.name or "" for item in stage.parameters)
-        return tuple(names)
+            found.update(dict.fromkeys(stage.parameters, names))
+            names += tuple(item.name or "" for item in stage.parameters)
+        return found
 
     def evaluate(self, leaves: Mapping[Node, Any]) -> Any:
         """The loss alone."""

@@ -6,8 +6,9 @@ and says what was computed; it computes nothing itself.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,17 +18,17 @@ from chainrule.explanation.printers.python import python, python_number
 from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.fold import constant_value
 from chainrule.graph.trace import Trace
-from chainrule.primitives import Formula, Pointwise
+from chainrule.primitives import VARIABLE, Formula, Pointwise
 
 __all__ = [
     "Contribution",
     "Derivation",
+    "Derivations",
     "Factor",
     "Line",
     "Reason",
     "Update",
-    "derive",
-    "opened",
+    "partial",
 ]
 
 Reason = Literal["not connected", "masked", "saturated", "zero factor", "cancelled"]
@@ -57,7 +58,7 @@ class Line:
         """The formula."""
         return reference(self.node) if self.by_name else formula_of(self.node)
 
-    @property
+    @functools.cached_property
     def formula(self) -> str:
         """The formula in Python's notation."""
         return python(self.tree)
@@ -67,7 +68,7 @@ class Line:
         """The numbers of all quantities, by name."""
         return self.trace.by_name
 
-    @property
+    @functools.cached_property
     def substituted(self) -> str:
         """The formula with the numbers put in."""
         return python(self.tree, self.numbers)
@@ -163,143 +164,152 @@ def partial(over: str, by: str) -> str:
     return f"∂{over}/∂{by}"
 
 
-def derive(chain: Chain, trace: Trace, parameter: Node) -> Derivation:
-    """The derivation of one scalar leaf, without its update and checks."""
-    loss, name = chain.loss.name, parameter.name
-    assert loss is not None
-    assert name is not None
-    if parameter not in chain.adjoint:
-        return Derivation(loss, name, 0.0, (), (), None, "not connected")
-    adjoint = chain.adjoint[parameter]
-    factors: list[Factor] = []
-    at = parameter
-    while at is not chain.loss and len(chain.uses[at]) == 1:
-        ((use, derivative),) = chain.uses[at]
-        factors.append(_factor(chain, trace, use, at, derivative))
-        at = use
-    contributions: tuple[Contribution, ...] = ()
-    if at is not chain.loss:
-        contributions = tuple(
-            _contribution(chain, trace, use, at, derivative) for use, derivative in chain.uses[at]
-        )
-        assert at.name is not None
-        factors.append(
-            Factor(partial(loss, at.name), chain.adjoint[at], trace, over=loss, by=at.name)
-        )
-    factors = _without_leading_ones(list(reversed(factors)), loss)
-    result = Line(partial(loss, name), adjoint, trace)
-    gradient = trace[adjoint]
-    reason = _reason(chain, trace, parameter, factors)
-    return Derivation(loss, name, gradient, tuple(factors), contributions, result, reason)
+class Derivations:
+    """Derivations from one chain and one trace; what they share is worked out once."""
 
-
-def _factor(chain: Chain, trace: Trace, over: Node, by: Node, derivative: Node) -> Factor:
-    assert over.name is not None
-    assert by.name is not None
-    return Factor(
-        partial(over.name, by.name),
-        derivative,
-        trace,
-        over=over.name,
-        by=by.name,
-        quantity=Line(over.name, over, trace),
-        reason=_factor_reason(chain, over, trace[derivative]),
-        by_name=True,
-    )
-
-
-def _contribution(
-    chain: Chain, trace: Trace, use: Node, at: Node, derivative: Node
-) -> Contribution:
-    loss = chain.loss.name or ""
-    assert use.name is not None
-    local = _factor(chain, trace, use, at, derivative)
-    factors = [local]
-    if use is not chain.loss and constant_value(chain.adjoint[use]) != 1:
-        symbol = partial(loss, use.name)
-        factors.insert(
-            0, Factor(symbol, chain.adjoint[use], trace, over=loss, by=use.name, by_name=True)
-        )
-    symbol = " · ".join(factor.symbol for factor in factors)
-    product = Line(symbol, chain.share(use, derivative), trace, by_name=True)
-    return Contribution(use.name, tuple(factors), product)
-
-
-def _without_leading_ones(factors: list[Factor], loss: str) -> list[Factor]:
-    """∂E/∂E_o1 = 1 is not written: the next factor's numerator becomes the loss."""
-    while len(factors) > 1 and constant_value(factors[0].node) == 1:
-        following = factors[1]
-        factors = [
-            Factor(
-                partial(loss, following.by),
-                following.node,
-                following.trace,
-                over=loss,
-                by=following.by,
-                quantity=following.quantity,
-                reason=following.reason,
-                by_name=following.by_name,
-            ),
-            *factors[2:],
-        ]
-    return factors
-
-
-def _factor_reason(chain: Chain, over: Node, value: float) -> Reason | None:
-    """Why a local derivative is (nearly) zero: the kind of step that it belongs to."""
-    record = over.primitive
-    if not isinstance(record, Pointwise):
-        return None
-    fold = chain.folds.get(over)
-    if record.saturates or (fold is not None and fold.composite.saturates):
-        return "saturated" if abs(value) < SATURATED_BELOW else None
-    if value == 0 and (record.kink is not None or record.name == "where"):
-        return "masked"
-    return None
-
-
-def _reason(chain: Chain, trace: Trace, parameter: Node, factors: list[Factor]) -> Reason | None:
-    """What a zero gradient means, or that its chain passes a saturated step.
-
-    The steps towards the loss are searched breadth first, through those whose
-    share is zero, for the nearest one that says why.
-    """
-    saturated = any(factor.reason == "saturated" for factor in factors)
-    if trace[chain.adjoint[parameter]] != 0:
-        return "saturated" if saturated else None
-    reached = [parameter]
-    seen = {parameter}
-    for at in reached:
-        shares = [trace[chain.share(use, local)] for use, local in chain.uses.get(at, ())]
-        if any(share != 0 for share in shares):
-            return "cancelled"
-        for use, local in chain.uses.get(at, ()):
-            reason = _factor_reason(chain, use, trace[local])
-            if reason is not None:
-                return reason
-            if use not in seen:
-                seen.add(use)
-                reached.append(use)
-    return "zero factor"
-
-
-def opened(chain: Chain, trace: Trace, derivations: list[Derivation]) -> list[Line]:
-    """The shared δ's that the derivations refer to, and those that these refer to, once each.
-
-    They come in the order in which reverse mode computes them: from the loss on.
-    """
-    roots: list[Node] = []
-    for derivation in derivations:
-        if derivation.result is not None:
-            roots.append(derivation.result.node)
-    own = {derivation.result.node for derivation in derivations if derivation.result is not None}
-    lines = []
-    for node in topological(roots):
-        quantity = chain.quantity_of.get(node)
-        if node.name is None or quantity is None or quantity.name is None:
-            continue
-        if node in own and quantity.primitive.name == "variable":
-            continue
+    def __init__(self, chain: Chain, trace: Trace) -> None:
         assert chain.loss.name is not None
-        lines.append(Line(partial(chain.loss.name, quantity.name), node, trace))
-    return lines
+        self.chain = chain
+        self.trace = trace
+        self.loss = chain.loss.name
+        self._sums: dict[Node, tuple[Factor, tuple[Contribution, ...]]] = {}
+        self._locals: dict[tuple[Node, Node], Factor] = {}
+
+    def derive(self, parameter: Node) -> Derivation:
+        """The derivation of one scalar leaf, without its update and checks."""
+        chain, name = self.chain, _name(parameter)
+        if parameter not in chain.adjoint:
+            return Derivation(self.loss, name, 0.0, (), (), None, "not connected")
+        factors: list[Factor] = []
+        contributions: tuple[Contribution, ...] = ()
+        at = parameter
+        while at is not chain.loss and len(chain.uses[at]) == 1:
+            ((use, derivative),) = chain.uses[at]
+            factors.append(self._local(use, at, derivative))
+            at = use
+        if at is not chain.loss:
+            first, contributions = self._sum_over_uses(at)
+            factors.append(first)
+        ordered = self._without_leading_ones(factors[::-1])
+        adjoint = chain.adjoint[parameter]
+        result = Line(partial(self.loss, name), adjoint, self.trace)
+        reason = self._reason(parameter, ordered)
+        return Derivation(
+            self.loss, name, self.trace[adjoint], tuple(ordered), contributions, result, reason
+        )
+
+    def shared(self, derivations: Sequence[Derivation]) -> list[Line]:
+        """The δ's that the derivations refer to, and those that these refer to, once each.
+
+        They come in the order in which reverse mode computes them: from the loss on.
+        """
+        results = [item.result.node for item in derivations if item.result is not None]
+        own = set(results)
+        lines = []
+        for node in topological(results):
+            quantity = self.chain.quantity_of.get(node)
+            if node.name is None or quantity is None:
+                continue
+            if node in own and quantity.primitive is VARIABLE:
+                continue  # a parameter's own gradient is its derivation's result
+            lines.append(Line(partial(self.loss, _name(quantity)), node, self.trace))
+        return lines
+
+    # ---------------------------------------------------------------------- factors
+
+    def _local(self, over: Node, by: Node, derivative: Node) -> Factor:
+        known = self._locals.get((over, by))
+        if known is None:
+            known = self._locals[over, by] = Factor(
+                partial(_name(over), _name(by)),
+                derivative,
+                self.trace,
+                over=_name(over),
+                by=_name(by),
+                quantity=Line(_name(over), over, self.trace),
+                reason=self._factor_reason(over, self.trace[derivative]),
+                by_name=True,
+            )
+        return known
+
+    def _sum_over_uses(self, at: Node) -> tuple[Factor, tuple[Contribution, ...]]:
+        """∂E/∂at where several quantities use `at`, and the share of each."""
+        known = self._sums.get(at)
+        if known is None:
+            shares = tuple(self._contribution(use, at, local) for use, local in self.chain.uses[at])
+            total = self._adjoint(at, by_name=False)
+            known = self._sums[at] = (total, shares)
+        return known
+
+    def _adjoint(self, quantity: Node, by_name: bool) -> Factor:
+        name = _name(quantity)
+        return Factor(
+            partial(self.loss, name),
+            self.chain.adjoint[quantity],
+            self.trace,
+            over=self.loss,
+            by=name,
+            by_name=by_name,
+        )
+
+    def _contribution(self, use: Node, at: Node, derivative: Node) -> Contribution:
+        factors = [self._local(use, at, derivative)]
+        if constant_value(self.chain.adjoint[use]) != 1:
+            factors.insert(0, self._adjoint(use, by_name=True))
+        symbol = " · ".join(factor.symbol for factor in factors)
+        product = Line(symbol, self.chain.share(use, derivative), self.trace, by_name=True)
+        return Contribution(_name(use), tuple(factors), product)
+
+    def _without_leading_ones(self, factors: list[Factor]) -> list[Factor]:
+        """∂E/∂E_o1 = 1 is not written: the next factor's numerator becomes the loss."""
+        while len(factors) > 1 and constant_value(factors[0].node) == 1:
+            following = factors[1]
+            merged = dataclasses.replace(
+                following, symbol=partial(self.loss, following.by), over=self.loss
+            )
+            factors = [merged, *factors[2:]]
+        return factors
+
+    # ---------------------------------------------------------------------- reasons
+
+    def _factor_reason(self, over: Node, value: float) -> Reason | None:
+        """Why a local derivative is (nearly) zero: the kind of step that it belongs to."""
+        record = over.primitive
+        if not isinstance(record, Pointwise):
+            return None
+        fold = self.chain.folds.get(over)
+        if record.saturates or (fold is not None and fold.composite.saturates):
+            return "saturated" if abs(value) < SATURATED_BELOW else None
+        if value == 0 and (record.kink is not None or record.name == "where"):
+            return "masked"
+        return None
+
+    def _reason(self, parameter: Node, factors: list[Factor]) -> Reason | None:
+        """What a zero gradient means, or that its chain passes a saturated step.
+
+        The steps towards the loss are searched breadth first, through those whose
+        share is zero, for the nearest one that says why.
+        """
+        chain, trace = self.chain, self.trace
+        if trace[chain.adjoint[parameter]] != 0:
+            saturated = any(factor.reason == "saturated" for factor in factors)
+            return "saturated" if saturated else None
+        reached = [parameter]
+        seen = {parameter}
+        for at in reached:
+            uses = chain.uses.get(at, [])
+            if any(trace[chain.share(use, local)] != 0 for use, local in uses):
+                return "cancelled"
+            for use, local in uses:
+                reason = self._factor_reason(use, trace[local])
+                if reason is not None:
+                    return reason
+                if use not in seen:
+                    seen.add(use)
+                    reached.append(use)
+        return "zero factor"
+
+
+def _name(node: Node) -> str:
+    assert node.name is not None
+    return node.name

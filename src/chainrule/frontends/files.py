@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import stat
 import sys
 from contextlib import suppress
@@ -81,7 +80,7 @@ def write_atomic(path: str | os.PathLike[str], text: str) -> None:
         target = os.path.realpath(name)
         mode = _mode_of_writable(target, name)
         data = text.encode()
-        scratch = os.path.join(os.path.dirname(target), f".chainrule-{secrets.token_hex(8)}")
+        scratch = os.path.join(os.path.dirname(target), f".chainrule-{os.urandom(8).hex()}")
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             with open(descriptor, "wb") as file:

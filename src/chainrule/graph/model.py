@@ -133,9 +133,10 @@ class Model:
             if not math.isfinite(value):
                 faults.append(Fault("ValueError", f"{name} = {value}", needs="a finite number"))
                 continue
-            if name in ("learning_rate", self.learning_rate_name) and name not in self.entry_of:
+            if name in ("learning_rate", self.learning_rate_name):
                 rate = value
-                continue
+                if name not in self.entry_of:
+                    continue
             try:
                 leaf, flat = self.entry_of[self.resolve(name)]
             except InputError as error:

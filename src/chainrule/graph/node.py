@@ -57,9 +57,7 @@ class Node:
         return f"<{self.primitive.name}{called} {self.shape}>"
 
 
-def topological(
-    outputs: Iterable[Node], stop: Callable[[Node], bool] | None = None
-) -> list[Node]:
+def topological(outputs: Iterable[Node], stop: Callable[[Node], bool] | None = None) -> list[Node]:
     """All nodes that `outputs` need, inputs first, in a fixed order; no recursion.
 
     A node for which `stop` holds is listed, but what it needs is not.

@@ -106,7 +106,7 @@ def check_gradient(
     directions: tuple[Checked, ...] = ()
     if len(chosen) > ENTRY_LIMIT:
         directions = _directions(model, gradient, chosen, drawn)
-        chosen = sorted(drawn.sample(chosen, ENTRY_LIMIT), key=names.index)
+        chosen = [names[place] for place in sorted(drawn.sample(range(len(names)), ENTRY_LIMIT))]
     small = model.scalar_size * len(chosen) <= SCALAR_WORK
     entries = (_by_scalars if small else _by_arrays)(model, gradient, chosen)
     return Report(model.title, len(names), entries, directions)

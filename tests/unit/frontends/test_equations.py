@@ -1,4 +1,4 @@
-"""The equations frontend: what is read, what is refused and in which words, what is written back."""
+"""The equations frontend: what is read, what is refused and how, what is written back."""
 
 from __future__ import annotations
 
@@ -18,8 +18,12 @@ from chainrule.graph.model import Model
 
 EXAMPLE = Path(__file__).parents[3] / "src/chainrule/examples/seed-equations.txt"
 PRINTED = {  # by the lesson itself
-    **{"h1": 0.9129342275597286, "h2": 0.9791636554813196, "h3": 0.9952742873976046},
-    **{"o1": 0.8910896614765176, "o2": 0.9043299248500164, "E_total": 0.3918291766685041},
+    "h1": 0.9129342275597286,
+    "h2": 0.9791636554813196,
+    "h3": 0.9952742873976046,
+    "o1": 0.8910896614765176,
+    "o2": 0.9043299248500164,
+    "E_total": 0.3918291766685041,
 }
 
 
@@ -126,25 +130,25 @@ def test_value(text: str, expected: float) -> None:
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
-        ("np.sum(W @ x)", lambda W, x: np.sum(W @ x)),
-        ("np.sum(W.T @ x)", lambda W, x: np.sum(W.T @ x)),
-        ("np.dot(x, x)", lambda W, x: x @ x),
-        ("W[1, 0] * W[0][1]", lambda W, x: W[1, 0] * W[0][1]),
-        ("np.sum(W[:, 1] * x)", lambda W, x: np.sum(W[:, 1] * x)),
-        ("np.sum(W * x + 1)", lambda W, x: np.sum(W * x + 1)),
-        ("np.sum(np.sum(W, axis=0) * x)", lambda W, x: np.sum(np.sum(W, axis=0) * x)),
-        ("np.max(W) * np.min(x)", lambda W, x: np.max(W) * np.min(x)),
-        ("np.mean(W) + np.sum(np.mean(W, axis=1))", lambda W, x: np.mean(W) + W.mean(axis=1).sum()),
-        ("np.sum(x.reshape(2, -1) * W)", lambda W, x: np.sum(x.reshape(2, 1) * W)),
-        ("np.sum(np.array([x[0]*x[1], 3]) * x)", lambda W, x: x[0] * x[1] * x[0] + 3 * x[1]),
-        ("np.sum(softmax(x) * x)", lambda W, x: np.sum(np.exp(x) / np.exp(x).sum() * x)),
-        ("squared_error(x, W[0])", lambda W, x: np.sum((x - W[0]) ** 2)),
+        ("np.sum(W @ x)", lambda w, x: np.sum(w @ x)),
+        ("np.sum(W.T @ x)", lambda w, x: np.sum(w.T @ x)),
+        ("np.dot(x, x)", lambda w, x: x @ x),
+        ("W[1, 0] * W[0][1]", lambda w, x: w[1, 0] * w[0][1]),
+        ("np.sum(W[:, 1] * x)", lambda w, x: np.sum(w[:, 1] * x)),
+        ("np.sum(W * x + 1)", lambda w, x: np.sum(w * x + 1)),
+        ("np.sum(np.sum(W, axis=0) * x)", lambda w, x: np.sum(np.sum(w, axis=0) * x)),
+        ("np.max(W) * np.min(x)", lambda w, x: np.max(w) * np.min(x)),
+        ("np.mean(W) + np.sum(np.mean(W, axis=1))", lambda w, x: np.mean(w) + w.mean(axis=1).sum()),
+        ("np.sum(x.reshape(2, -1) * W)", lambda w, x: np.sum(x.reshape(2, 1) * w)),
+        ("np.sum(np.array([x[0]*x[1], 3]) * x)", lambda w, x: x[0] * x[1] * x[0] + 3 * x[1]),
+        ("np.sum(softmax(x) * x)", lambda w, x: np.sum(np.exp(x) / np.exp(x).sum() * x)),
+        ("squared_error(x, W[0])", lambda w, x: np.sum((x - w[0]) ** 2)),
     ],
 )
 def test_arrays(expression: str, expected: object) -> None:
-    W, x = np.array([[0.5, -1.0], [2.0, 0.25]]), np.array([1.5, -0.5])  # noqa: N806
+    w, x = np.array([[0.5, -1.0], [2.0, 0.25]]), np.array([1.5, -0.5])
     text = f"W = np.array([[0.5, -1], [2, 0.25]])\nx = np.array([1.5, -0.5])\nE = {expression}"
-    assert loss_of(text) == pytest.approx(expected(W, x), rel=1e-14)  # type: ignore[operator]
+    assert loss_of(text) == pytest.approx(expected(w, x), rel=1e-14)  # type: ignore[operator]
 
 
 def test_array_is_one_leaf() -> None:
@@ -240,7 +244,10 @@ def test_without_weights_all_that_the_loss_uses_is_trained() -> None:
 
 
 def test_rewrite_in_place() -> None:
-    text = "# η\r\nθ = [-1.2, .5]; Ω = 3 # Ω\r\nW = np.array([[1, +2e0]]) # W\r\nlr = 1/3\r\nE = θ[0]*Ω*W[0,1]"
+    text = (
+        "# η\r\nθ = [-1.2, .5]; Ω = 3 # Ω\r\nW = np.array([[1, +2e0]]) # W\r\n"
+        "lr = 1/3\r\nE = θ[0]*Ω*W[0,1]"
+    )
     rewrite = model_of(text).rewrite
     assert rewrite is not None
     assert rewrite({}) == text
@@ -420,11 +427,37 @@ def test_rewritten_text_reads_back(numbers: list[float]) -> None:
 
 
 PIECES = st.sampled_from(
-    "x y w E = = + - * ** / ( ) [ ] , : . 1 0 2.5 1e300 \n \n \n if else lambda def f(x): return "
-    "np.array np.sum .T @ < == # loss: E trained: w import os ' \" \\ é ² \t for in not is w[0] "
-    "softmax max f(x) np. __class__ print( -1 1/0 := {} 1j None [1,2] x=1.0\n w=[1.0,2.0]\n".split(
-        " "
-    )
+    [
+        *"xywE=+-*/()[],:.10<#@²é\\\"'\n\n\n\t",
+        *(
+            "**",
+            "2.5",
+            "1e300",
+            "1j",
+            "None",
+            ":=",
+            "{}",
+            "x=1.0\n",
+            "w=[1.0,2.0]\n",
+            "w[0]",
+            "[1,2]",
+        ),
+        *(
+            "if",
+            "else",
+            "for",
+            "in",
+            "not",
+            "is",
+            "import",
+            "lambda",
+            "return",
+            "def f(x):",
+            "f(x)",
+        ),
+        *("np.array", "np.sum", ".T", "softmax", "max", "np.", "__class__", "print(", "1/0", "os"),
+        *("# loss:", "# trained:", "E"),
+    ]
 )
 
 

@@ -420,6 +420,11 @@ def test_faults_of_a_file(edits: list[tuple[str, str]], message: str) -> None:
         ),
         ({"layers": []}, "ValueError: layers is empty"),
         ({"layers": [3]}, "TypeError: layer 1 is 3"),
+        ({"learning_rate": 10**400}, "ValueError: learning_rate is an integer of about 401 digits"),
+        (
+            {"targets": {"é": 1, "e\u0301": 2}, "layers": [{"units": ["é"], "init": "he"}]},
+            'NameError: the target "é" is used twice, first in targets, é',
+        ),
         ({"loss": 1}, "TypeError: loss is 1\n  at the data:  loss\n  needs: text in quotes"),
         ({"inputs": {"a": 1, "if": 2}}, 'NameError: inputs: "if" is a word of Python'),
         (
@@ -486,6 +491,36 @@ def test_a_fault_brings_no_others_with_it() -> None:
         'ValueError: layer "hidden": biases is nan',
         "TypeError: layer 2, init is 3",
     ]
+
+
+def test_a_damaged_part_is_not_judged_by_others() -> None:
+    for changes in (
+        {"layers": [{"units": 3, "init": "he"}, 3]},  # the first layer is not the output
+        {"layers": [{"units": 1, "init": "he", "biases": True, "bias_names": "b"}]},
+        {"layers": [{"units": 1, "init": "he", "biases": True, "bias_names": ["b"]}]},
+        {"layers": [{"units": 1, "init": "he", "bias_names": "b"}]},
+        {"huber_delta": "x"},
+        {"l1": -1},
+    ):
+        with pytest.raises(InputError) as caught:
+            network_from_data(small(**changes))
+        assert len(caught.value.faults) == 1, caught.value
+
+
+@pytest.mark.parametrize(
+    ("seed", "message"),
+    [(-1, "ValueError"), (1.0, "TypeError"), (True, "TypeError"), ("1", "TypeError")],
+)
+def test_seeds_that_are_none(seed: object, message: str) -> None:
+    with pytest.raises(InputError, match=f"{message}: layer 1, seed is .*\n.*\n.*a whole number"):
+        network_from_data(with_layer(weights=None, init="he", seed=seed))
+
+
+def test_data_that_holds_itself() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(InputError, match="row 1, number 1 is a list of 1"):
+        network_from_data(with_layer(weights=endless))
 
 
 def test_an_empty_word_is_not_the_default() -> None:

@@ -1,0 +1,224 @@
+"""Every linear or selecting primitive as index arithmetic, written apart from its record.
+
+`CASES[name]` draws operand shapes and attributes, `TERMS[name]` gives, for every
+entry of the result in row-major order, the products of operand entries that are
+added: tuples of (operand, flat index).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+Shape = tuple[int, ...]
+Terms = list[list[tuple[tuple[int, int], ...]]]
+Case = tuple[tuple[Shape, ...], dict[str, Any]]
+
+SIZES = st.integers(1, 3)
+SHAPES = st.lists(SIZES, min_size=0, max_size=4).map(tuple)
+
+
+def indices(shape: Shape) -> list[tuple[int, ...]]:
+    """Every index of an array, row-major."""
+    return list(itertools.product(*(range(size) for size in shape)))
+
+
+def flat(index: Sequence[int], shape: Shape) -> int:
+    """The place of an entry in row-major order."""
+    place = 0
+    for position, size in zip(index, shape, strict=True):
+        assert 0 <= position < size
+        place = place * size + position
+    return place
+
+
+# ------------------------------------------------------------------------ the cases
+
+
+@st.composite
+def _matmul(draw: Any) -> Case:
+    i, j, k = (draw(SIZES) for _ in range(3))
+    return ((i, k), (k, j)), {}
+
+
+@st.composite
+def _linear(draw: Any) -> Case:
+    n, j, k = (draw(SIZES) for _ in range(3))
+    return ((n, k), (j, k)), {}
+
+
+@st.composite
+def _reduction(draw: Any) -> Case:
+    shape = draw(SHAPES.filter(bool))
+    axes = draw(st.sets(st.integers(0, len(shape) - 1), min_size=1))
+    return (shape,), {"axes": tuple(sorted(axes))}
+
+
+@st.composite
+def _broadcast(draw: Any) -> Case:
+    shape = draw(SHAPES)
+    kept = draw(st.integers(0, len(shape)))
+    operand = tuple(draw(st.sampled_from([1, size])) for size in shape[len(shape) - kept :])
+    return (operand,), {"shape": shape}
+
+
+@st.composite
+def _reshape(draw: Any) -> Case:
+    shape = draw(SHAPES)
+    factors = draw(st.permutations([size for size in shape if size > 1]))
+    ones = draw(st.integers(0, 2))
+    cut = draw(st.integers(0, len(factors)))
+    merged = (*factors[:cut], *((math.prod(factors[cut:]),) if cut < len(factors) else ()))
+    return (shape,), {"shape": (1,) * ones + merged}
+
+
+@st.composite
+def _transpose(draw: Any) -> Case:
+    shape = draw(SHAPES)
+    return (shape,), {"permutation": tuple(draw(st.permutations(range(len(shape)))))}
+
+
+@st.composite
+def _window(draw: Any) -> tuple[Shape, Shape, Shape, Shape]:
+    """A small shape, and where it lies in a large one: start and step on each axis."""
+    small = draw(SHAPES)
+    start = tuple(draw(st.integers(0, 2)) for _ in small)
+    step = tuple(draw(st.integers(1, 3)) for _ in small)
+    large = tuple(
+        first + (size - 1) * stride + 1 + draw(st.integers(0, 2))
+        for size, first, stride in zip(small, start, step, strict=True)
+    )
+    return small, start, step, large
+
+
+_slice = _window().map(lambda w: ((w[3],), {"start": w[1], "step": w[2], "shape": w[0]}))
+_pad = _window().map(lambda w: ((w[0],), {"start": w[1], "step": w[2], "shape": w[3]}))
+
+
+@st.composite
+def _concat(draw: Any) -> Case:
+    shape = draw(SHAPES.filter(bool))
+    axis = draw(st.integers(0, len(shape) - 1))
+    sizes = draw(st.lists(SIZES, min_size=1, max_size=3))
+    return tuple((*shape[:axis], size, *shape[axis + 1 :]) for size in sizes), {"axis": axis}
+
+
+CASES: Mapping[str, st.SearchStrategy[Case]] = {
+    "matmul": _matmul(),
+    "linear": _linear(),
+    "sum": _reduction(),
+    "broadcast": _broadcast(),
+    "reshape": _reshape(),
+    "transpose": _transpose(),
+    "slice": _slice,
+    "pad": _pad,
+    "concat": _concat(),
+    "max": _reduction(),
+    "first_max": _reduction(),
+}
+
+# ------------------------------------------------------------------------ the terms
+
+
+def _matmul_terms(shapes: Sequence[Shape]) -> Terms:
+    (rows, inner), (_, columns) = shapes
+    return [
+        [((0, i * inner + k), (1, k * columns + j)) for k in range(inner)]
+        for i in range(rows)
+        for j in range(columns)
+    ]
+
+
+def _linear_terms(shapes: Sequence[Shape]) -> Terms:
+    (rows, inner), (units, _) = shapes
+    return [
+        [((1, j * inner + k), (0, n * inner + k)) for k in range(inner)]
+        for n in range(rows)
+        for j in range(units)
+    ]
+
+
+def _sum_terms(shapes: Sequence[Shape], axes: Shape) -> Terms:
+    (shape,) = shapes
+    kept = [size for axis, size in enumerate(shape) if axis not in axes]
+    terms: dict[tuple[int, ...], list[Any]] = {index: [] for index in indices(tuple(kept))}
+    for index in indices(shape):
+        outer = tuple(position for axis, position in enumerate(index) if axis not in axes)
+        terms[outer].append(((0, flat(index, shape)),))
+    return list(terms.values())
+
+
+def _broadcast_terms(shapes: Sequence[Shape], shape: Shape) -> Terms:
+    (operand,) = shapes
+    skipped = len(shape) - len(operand)
+    return [
+        [((0, flat([min(p, s - 1) for p, s in zip(i[skipped:], operand, strict=True)], operand)),)]
+        for i in indices(shape)
+    ]
+
+
+def _reshape_terms(shapes: Sequence[Shape], shape: Shape) -> Terms:
+    return [[((0, place),)] for place in range(math.prod(shape))]
+
+
+def _transpose_terms(shapes: Sequence[Shape], permutation: Shape) -> Terms:
+    (operand,) = shapes
+    shape = tuple(operand[axis] for axis in permutation)
+    return [
+        [((0, flat([index[permutation.index(axis)] for axis in range(len(shape))], operand)),)]
+        for index in indices(shape)
+    ]
+
+
+def _slice_terms(shapes: Sequence[Shape], start: Shape, step: Shape, shape: Shape) -> Terms:
+    (operand,) = shapes
+    return [
+        [((0, flat([f + p * s for f, p, s in zip(start, i, step, strict=True)], operand)),)]
+        for i in indices(shape)
+    ]
+
+
+def _pad_terms(shapes: Sequence[Shape], start: Shape, step: Shape, shape: Shape) -> Terms:
+    (operand,) = shapes
+    placed = {
+        tuple(f + p * s for f, p, s in zip(start, index, step, strict=True)): place
+        for place, index in enumerate(indices(operand))
+    }
+    return [[((0, placed[index]),)] if index in placed else [] for index in indices(shape)]
+
+
+def _concat_terms(shapes: Sequence[Shape], axis: int) -> Terms:
+    ends = list(itertools.accumulate(shape[axis] for shape in shapes))
+    whole = (*shapes[0][:axis], ends[-1], *shapes[0][axis + 1 :])
+    terms: Terms = []
+    for index in indices(whole):
+        part = next(number for number, end in enumerate(ends) if index[axis] < end)
+        before = ends[part] - shapes[part][axis]
+        own = (*index[:axis], index[axis] - before, *index[axis + 1 :])
+        terms.append([((part, flat(own, shapes[part])),)])
+    return terms
+
+
+TERMS: Mapping[str, Callable[..., Terms]] = {
+    "matmul": _matmul_terms,
+    "linear": _linear_terms,
+    "sum": _sum_terms,
+    "broadcast": _broadcast_terms,
+    "reshape": _reshape_terms,
+    "transpose": _transpose_terms,
+    "slice": _slice_terms,
+    "pad": _pad_terms,
+    "concat": _concat_terms,
+}
+
+
+def selected(shape: Shape, axes: Shape, values: Sequence[float]) -> list[int]:
+    """For each entry of a maximum over `axes`: the first largest entry, in row-major order."""
+    return [
+        max((place for ((_, place),) in row), key=lambda place: (values[place], -place))
+        for row in _sum_terms([shape], axes)
+    ]
