@@ -38,6 +38,11 @@ class Source:
     name: str
     kind: Kind
 
+    @property
+    def title(self) -> str:
+        """What documents call the model: the file's name without its ending."""
+        return os.path.splitext(os.path.basename(self.name))[0]
+
 
 def read(model: str | os.PathLike[str]) -> Source:
     """The text of `model`: a path, `-` for standard input, or the name of an example.

@@ -63,9 +63,7 @@ class Builder:
         """The same step under a name; a leaf or a named step keeps the name that it has."""
         if node.name is not None or node.primitive is CONSTANT:
             return node
-        named = self._intern(
-            node.primitive, node.inputs, node.attributes, node.shape, name, labels
-        )
+        named = self._intern(node.primitive, node.inputs, node.attributes, node.shape, name, labels)
         return named if node.fold is None else dataclasses.replace(named, fold=node.fold)
 
     # ------------------------------------------------------------------ application

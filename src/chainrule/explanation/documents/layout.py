@@ -51,7 +51,9 @@ class Page:
         self.rows: list[Row] = []
 
     def add(self, text: str = "", style: Style = "plain", indent: int = 0) -> None:
-        """Words, wrapped between single spaces; wider gaps are kept."""
+        """Words, wrapped between single spaces; wider gaps are kept.  Alone, one empty row."""
+        if not text and (not self.rows or not self.rows[-1].text):
+            return
         for row in _wrapped(_WORDS.split(text), self.width - indent):
             self.rows.append(Row(" " * indent + row if row else "", style))
 
@@ -62,8 +64,7 @@ class Page:
 
     def heading(self, text: str) -> None:
         """A heading, with an empty line before it."""
-        if self.rows and self.rows[-1].text:
-            self.rows.append(Row(""))
+        self.add()
         self.add(text, "heading")
 
     def box(self, box: Box, indent: int = 0, style: Style = "plain") -> None:
@@ -73,9 +74,11 @@ class Page:
     def equation(self, left: Box, rights: Sequence[Right], indent: int = 2) -> None:
         """`left = right = right ...`, a line each, the equals signs below one another."""
         room = self.width - indent
-        if left.width > room // 2:
+        widest = max(right.stacked.width for right in rights)
+        if left.width + 3 + widest > room and left.width > room // 5:
+            # Beside a wide left side the right ones would be broken to shreds.
             self.box(left, indent)
-            left = line(" " * 4)
+            left = line("  ")
         for number, right in enumerate(rights):
             lead = left if number == 0 else line(" " * left.width)
             sign = line(f" {right.sign} ")

@@ -108,22 +108,20 @@ class _Derivations:
         # One weight with one path is read from its factors to what they share; wherever
         # paths are added, or more is asked, the shared parts come first.
         simple = len(explanation.derivations) == 1 and not explanation.derivations[0].contributions
-        if not simple:
+        if explanation.shared and not simple:
+            page.heading("Common parts, each worked out once")
             self._shared()
         for derivation in explanation.derivations:
             self._derivation(derivation, simple)
         return page.rows
 
     def _shared(self) -> None:
-        if not self.explanation.shared:
-            return
-        self.page.heading("Common parts, each worked out once")
         for item in self.explanation.shared:
             name = self.symbols.get(item.node.name or "", item.node.name or "")
             left = beside([line(f"{name} = "), _fraction_of(item.symbol)])
             if name == item.symbol:
                 left = _fraction_of(item.symbol)
-            self.page.equation(left, _rights(item, self.symbols))
+            self.page.equation(left, _rights(item, self.symbols), 4)
             self.page.add()
 
     def _derivation(self, item: Derivation, simple: bool) -> None:
@@ -141,9 +139,11 @@ class _Derivations:
             self._chain(chain)
         for number, factor in enumerate(item.factors, start=1):
             self._factor(number, factor, item)
-        self._product(item)
-        if simple:
+        if simple and self.explanation.shared:
+            page.add()
+            page.add("Common part, shared with other parameters:", indent=1)
             self._shared()
+        self._product(item)
         if item.reason is not None:
             page.add(f"Note: {REASONS[item.reason]}.", "note", indent=2)
         self._update(item.update)

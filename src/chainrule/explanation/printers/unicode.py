@@ -17,7 +17,7 @@ from chainrule.explanation.printers.notation import (
     Values,
     flattened,
 )
-from chainrule.primitives import Formula, Number
+from chainrule.primitives import Apply, Formula, Number
 
 __all__ = ["inline", "pretty_number", "stacked"]
 
@@ -99,6 +99,15 @@ def _magnitude(
     return beside([bar, inner, bar]), ATOM
 
 
+def _cross_entropy(
+    to: Notation[Box], arguments: tuple[Formula, ...], values: Values
+) -> tuple[Box, int]:
+    """−t · ln p, which is 0 where t is 0, whatever p is."""
+    target, probability = arguments
+    product = Apply("mul", (Apply("neg", (target,)), Apply("log", (probability,))))
+    return to.printed(product, values)
+
+
 def _choice(to: Notation[Box], arguments: tuple[Formula, ...], values: Values) -> tuple[Box, int]:
     condition, first, second = (to.within(item, values, COMPARISON) for item in arguments)
     return beside([first, line(" if "), condition, line(" else "), second]), CHOICE
@@ -119,6 +128,7 @@ class _Unicode(Notation[Box]):
         "exp": _exponential,
         "abs": _magnitude,
         "where": _choice,
+        "cross_entropy_term": _cross_entropy,
         "less": _comparison("<"),
         "less_equal": _comparison("≤"),
         "greater": _comparison(">"),

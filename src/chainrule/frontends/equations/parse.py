@@ -93,7 +93,7 @@ class _Assembly:
         entries = {label for leaf in leaves for label in leaf.labels}
         aliases = {name: own for name, own in self.read.aliases.items() if own in entries}
         return Model(
-            title=self.source.name,
+            title=self.source.title,
             loss=node,
             leaves=tuple(cast(leaf, leaf.node in chosen) for leaf in leaves),
             quantities=tuple(self.read.quantities),

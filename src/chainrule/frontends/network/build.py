@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
-from pathlib import Path
 
 from chainrule.frontends.files import Source
 from chainrule.frontends.network.reader import parse_network
@@ -19,6 +17,8 @@ __all__ = ["build_network", "load_network"]
 _COMPOSITE_ACTIVATIONS = ("softmax", "log_softmax")
 _ENTRY_LOSS = {"mean_squared_error": "squared_error", "mean_absolute_error": "absolute_error"}
 """Losses that are another one's mean over the outputs."""
+_KEYS = {"η": "learning_rate"}
+"""What the file calls a number that derivations write otherwise."""
 
 
 def load_network(source: Source) -> Model:
@@ -26,8 +26,11 @@ def load_network(source: Source) -> Model:
 
     Raises: InputError with all faults of the text, each with its line.
     """
-    rewrite = partial(rewrite_network, source)
-    return build_network(parse_network(source), Path(source.name).stem, rewrite)
+
+    def rewrite(values: Mapping[str, float]) -> str:
+        return rewrite_network(source, {_KEYS.get(name, name): values[name] for name in values})
+
+    return build_network(parse_network(source), source.title, rewrite)
 
 
 def build_network(
