@@ -118,14 +118,17 @@ def explain(
     }
     loss = unrolled.entries[model.loss][0]
     asked = [node_of[name] for name in names]
-    trained = [node_of[name] for name in model.trained]
-    chain = Chain(unrolled, loss, dict.fromkeys([*trained, *asked]))
+    # A sequential update needs the gradients of all parameters, even to explain one.
+    others = model.trained if chosen == "sequential" and model.learning_rate is not None else ()
+    chain = Chain(unrolled, loss, dict.fromkeys([*asked, *(node_of[name] for name in others)]))
     trace = _trace(model, chain)
     workings = Derivations(chain, trace)
     derivations = [workings.derive(node) for node in asked]
     shared = workings.shared(derivations)
     _raise_non_finite(shared, derivations)
-    updates = _updates(model, chain, trace, chosen, asked) if model.learning_rate else {}
+    updates = (
+        _updates(model, chain, trace, chosen, asked) if model.learning_rate is not None else {}
+    )
     checks = _checks(model, derivations) if checked else {}
     return Explanation(
         model.title,
@@ -199,7 +202,9 @@ def _updates(
 
     rate = needed_rate(model)
     symbol = chain.op.variable(model.learning_rate_name)
-    descent = scalar_descent(model, chain, symbol, order)
+    trained = set(model.trained)
+    parameters = [node for node in chain.wrt if node.name in trained]
+    descent = scalar_descent(chain, parameters, symbol, order)
     gradients, changed = descent.update({**trace.values, symbol: rate})
     updates = {}
     for node in asked:

@@ -39,13 +39,13 @@ class Chain:
         self.quantity_of: dict[Node, Node] = {}
         self.folds = unrolled.folds
         self._taken: set[str] = set()
-        self._wanted = list(wrt)
+        self.wrt = tuple(wrt)
         quantities = [node for node in topological([loss]) if node.name is not None]
         self._taken.update(node.name or "" for node in quantities)
-        self._reaches = set(self._wanted)
+        self._reaches = set(self.wrt)
         operands: dict[Node, list[Node]] = {}
         for quantity in quantities:
-            local = self._local_derivatives(quantity)
+            local = self._local_derivatives(quantity) if quantity.inputs else {}
             operands[quantity] = list(local)
             if local:
                 self._reaches.add(quantity)

@@ -109,10 +109,8 @@ class Descent:
         return self._forward.run(leaves)[self.loss]
 
 
-def scalar_descent(model: Model, chain: Chain, rate: Node, order: str) -> Descent:
-    """Descent on the unrolled graph, by the reference engine; `chain` has the gradients."""
-    entries = model.unrolled.entries
-    parameters = [node for leaf in model.leaves if leaf.trained for node in entries[leaf.node]]
+def scalar_descent(chain: Chain, parameters: Iterable[Node], rate: Node, order: str) -> Descent:
+    """Descent on scalar `parameters`, by the reference engine; `chain` has their gradients."""
     zero = chain.op.constant(0.0)
     gradients = {node: chain.adjoint.get(node, zero) for node in parameters}
     return Descent(reference.program, chain.op, chain.loss, gradients, rate, order)

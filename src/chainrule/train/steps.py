@@ -130,7 +130,7 @@ def _scalar(model: Model, rate: float, order: Order) -> Prepared:
     chain = Chain(unrolled, unrolled.entries[model.loss][0], parameters)
     symbol = unrolled.op.variable(model.learning_rate_name)
     values: dict[Node, Any] = {**reference.leaf_values(model), symbol: rate}
-    return scalar_descent(model, chain, symbol, order), values, lambda node: node.name or ""
+    return scalar_descent(chain, parameters, symbol, order), values, lambda node: node.name or ""
 
 
 def _arrays(model: Model, rate: float, order: Order) -> Prepared:

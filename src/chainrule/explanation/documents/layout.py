@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ Style = Literal["title", "heading", "plain", "value", "good", "bad", "note"]
 _BREAKS = re.compile(r"(?= [+−·] )")
 """Where a formula on one line may be broken: before a sign between terms or factors."""
 
+
+MOST_ROWS = 24
+"""Rows of one formula that are written out."""
 
 _WORDS = re.compile(r"(?<! ) (?! )")
 """Where words may be wrapped."""
@@ -108,22 +112,28 @@ def _wrapped(words: Sequence[str], width: int, gap: str = " ") -> list[str]:
 def _wrapped_formula(text: str, width: int) -> list[str]:
     """`text` broken before signs, outside brackets where that is possible.
 
-    A single piece that is too wide is left so.
+    A single piece that is too wide is left so.  Of a formula that would fill more
+    than `MOST_ROWS` rows, the rest is counted instead.
     """
-    rows = []
-    while cells(text) > width:
-        places = [found.start() for found in _BREAKS.finditer(text) if found.start() > 0]
-        fitting = [place for place in places if cells(text[:place]) <= width] or places[:1]
-        if not fitting:
-            break
-        place = min(fitting, key=lambda place: _badness(text, place, width))
-        rows.append(text[:place])
-        text = text[place:].lstrip()
-    return [*rows, text]
+    pieces = _BREAKS.split(text)
+    depths = list(itertools.accumulate(piece.count("(") - piece.count(")") for piece in pieces))
+    rows: list[str] = []
+    first = 0
+    while first < len(pieces):
+        if len(rows) == MOST_ROWS:
+            return [*rows, f"… and {len(pieces) - first} more terms and factors"]
+        end, used, fitting = first + 1, cells(pieces[first].lstrip()), []
+        while end < len(pieces) and used <= width:
+            fitting.append((depths[end - 1], _is_product(pieces[end], used, width), -end))
+            used += cells(pieces[end])
+            end += 1
+        if used > width and fitting:
+            end = -min(fitting)[2]
+        rows.append("".join(pieces[first:end]).lstrip())
+        first = end
+    return rows
 
 
-def _badness(text: str, place: int, width: int) -> tuple[int, bool, int]:
-    """How bad a break before `place` is: inside brackets, within a product, far to the left."""
-    depth = text.count("(", 0, place) - text.count(")", 0, place)
-    in_product = text[place + 1] == "·" or cells(text[:place]) < width // 2
-    return depth, in_product, -place
+def _is_product(piece: str, used: int, width: int) -> bool:
+    """Whether a break before `piece` is a poor one: within a product, or far to the left."""
+    return piece.startswith(" ·") or used < width // 2

@@ -144,7 +144,8 @@ class _Derivations:
             page.add("Common part, shared with other parameters:", indent=1)
             self._shared()
         self._product(item)
-        if item.reason is not None:
+        said = {factor.reason for factor in item.factors}
+        if item.reason is not None and item.reason not in said:
             page.add(f"Note: {REASONS[item.reason]}.", "note", indent=2)
         self._update(item.update)
         self._checks(item)

@@ -44,6 +44,9 @@ class Notation(Generic[T]):
     forms: ClassVar[Mapping[str, Callable[..., tuple[object, int]]]] = {}
     """How each other primitive is written: form(notation, arguments, values)."""
 
+    negated: ClassVar[Mapping[str, Callable[..., Formula]]] = {}
+    """Forms that begin with a minus, and their opposites: what is added is then subtracted."""
+
     minus = "-"
 
     def text(self, text: str) -> T:
@@ -118,8 +121,11 @@ class Notation(Generic[T]):
         left: Formula = formula
         while isinstance(left, Apply) and self.infix.get(left.operation, (-1, ""))[0] == binding:
             first, second = left.arguments
+            sign = left.operation
+            if sign == "add" and isinstance(second, Apply) and second.operation in self.negated:
+                sign, second = "sub", self.negated[second.operation](*second.arguments)
             parts.append(self.within(second, values, binding + 1, right=True))
-            parts.append(self.text(self.infix[left.operation][1]))
+            parts.append(self.text(self.infix[sign][1]))
             left = first
         parts.append(self.within(left, values, binding))
         return self.join(parts[::-1]), binding

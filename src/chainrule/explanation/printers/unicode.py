@@ -104,8 +104,11 @@ def _cross_entropy(
 ) -> tuple[Box, int]:
     """−t · ln p, which is 0 where t is 0, whatever p is."""
     target, probability = arguments
-    product = Apply("mul", (Apply("neg", (target,)), Apply("log", (probability,))))
-    return to.printed(product, values)
+    return to.printed(_times_log(Apply("neg", (target,)), probability), values)
+
+
+def _times_log(target: Formula, probability: Formula) -> Formula:
+    return Apply("mul", (target, Apply("log", (probability,))))
 
 
 def _choice(to: Notation[Box], arguments: tuple[Formula, ...], values: Values) -> tuple[Box, int]:
@@ -123,6 +126,7 @@ class _Unicode(Notation[Box]):
         self.symbols = symbols
 
     minus = MINUS
+    negated: ClassVar = {"cross_entropy_term": _times_log}
     forms: ClassVar = {
         "pow": _power,
         "exp": _exponential,
