@@ -135,6 +135,7 @@ def explain(
         loss.name or "",
         trace[loss],
         chosen,
+        None if model.learning_rate is None else (model.learning_rate_name, model.learning_rate),
         model.conventions,
         tuple(
             dataclasses.replace(

@@ -24,6 +24,7 @@ class Explanation:
     loss: str
     loss_value: float
     order: str
+    learning_rate: tuple[str, float] | None
     conventions: tuple[tuple[str, str], ...]
     derivations: tuple[Derivation, ...]
     shared: tuple[Line, ...]
@@ -34,6 +35,7 @@ class Explanation:
             "schema": DERIVATION_SCHEMA,
             "model": self.title,
             "conventions": {**dict(self.conventions), "update order": self.order},
+            "learning_rate": None if self.learning_rate is None else self.learning_rate[1],
             "loss": {"name": self.loss, "value": number(self.loss_value)},
             "shared": [{"name": line.node.name, **_line(line)} for line in self.shared],
             "derivations": [_derivation(item) for item in self.derivations],

@@ -101,8 +101,11 @@ class _Derivations:
     def rows(self) -> list[Row]:
         explanation, page = self.explanation, self.page
         page.add(explanation.title, "title")
-        for topic, choice in (*explanation.conventions, ("update", explanation.order)):
+        for topic, choice in explanation.conventions:
             page.add(f"{topic}: {choice}", "note")
+        if explanation.learning_rate is not None:
+            name, rate = explanation.learning_rate
+            page.add(f"update: {explanation.order}, {name} = {pretty_number(rate)}", "note")
         loss = explanation.loss
         page.add(f"{loss} = {pretty_number(explanation.loss_value)}", "note")
         # One weight with one path is read from its factors to what they share; wherever
@@ -141,7 +144,8 @@ class _Derivations:
             self._factor(number, factor, item)
         if simple and self.explanation.shared:
             page.add()
-            page.add("Common part, shared with other parameters:", indent=1)
+            parts = "Common part" if len(self.explanation.shared) == 1 else "Common parts"
+            page.add(f"{parts}, shared with other parameters:", indent=1)
             self._shared()
         self._product(item)
         said = {factor.reason for factor in item.factors}

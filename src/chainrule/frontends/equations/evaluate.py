@@ -30,6 +30,7 @@ from chainrule.frontends.equations.values import (
 )
 from chainrule.graph.build import Builder
 from chainrule.graph.node import Node
+from chainrule.primitives.formula import BINARY, COMPARISONS
 
 __all__ = ["Evaluator", "ExhaustedError", "RefusalError"]
 
@@ -37,23 +38,8 @@ MOST_STEPS = 1_000_000
 MOST_AXES = 8
 DEEPEST = 120
 
-_ARITHMETIC: dict[type[ast.operator], str] = {
-    ast.Add: "add",
-    ast.Sub: "sub",
-    ast.Mult: "mul",
-    ast.Div: "div",
-    ast.Pow: "pow",
-}
-_COMPARISONS: dict[type[ast.cmpop], str] = {
-    ast.Lt: "less",
-    ast.LtE: "less_equal",
-    ast.Gt: "greater",
-    ast.GtE: "greater_equal",
-    ast.Eq: "equal",
-    ast.NotEq: "not_equal",
-}
 _CHOICE = "np.where(c, a, b), or a if c else b"
-_NOT_ARITHMETIC: dict[type[ast.AST], tuple[str, str | None]] = {
+_NOTBINARY: dict[type[ast.AST], tuple[str, str | None]] = {
     ast.BitXor: ("^ between numbers", "a power is written **"),
     ast.FloorDiv: ("// (division without remainder)", "/ is the division that has a derivative"),
     ast.Mod: ("% (remainder)", None),
@@ -305,13 +291,13 @@ class Evaluator:
         return result
 
     def _operate(self, step: ast.BinOp, left: Value, right: Value) -> Value:
-        name = _ARITHMETIC.get(type(step.op))
+        name = BINARY.get(type(step.op))
         if name == "add" and isinstance(left, tuple) and isinstance(right, tuple):
             return left + right
         if isinstance(step.op, ast.MatMult):
             return matmul(self.op, number(self.op, left), number(self.op, right))
         if name is None:
-            what, hint = _NOT_ARITHMETIC.get(type(step.op), ("bit arithmetic", None))
+            what, hint = _NOTBINARY.get(type(step.op), ("bit arithmetic", None))
             raise self.form_refusal(step, what, hint)
         a, b = number(self.op, left), number(self.op, right)
         if name == "div" and self.numbers.has_zero(b):
@@ -324,13 +310,13 @@ class Evaluator:
         return self.op.apply(name, a, b)
 
     def _unary(self, expression: ast.UnaryOp) -> Value:
-        if type(expression.op) in _NOT_ARITHMETIC:
-            raise self.form_refusal(expression, *_NOT_ARITHMETIC[type(expression.op)])
+        if type(expression.op) in _NOTBINARY:
+            raise self.form_refusal(expression, *_NOTBINARY[type(expression.op)])
         operand = number(self.op, self.value(expression.operand))
         return self.op.neg(operand) if isinstance(expression.op, ast.USub) else operand
 
     def _compare(self, expression: ast.Compare) -> Value:
-        name = _COMPARISONS.get(type(expression.ops[0]))
+        name = COMPARISONS.get(type(expression.ops[0]))
         if len(expression.ops) > 1 or name is None:
             raise self.form_refusal(
                 expression, "chained comparison, is, in", "compare two numbers with < <= > >= == !="
