@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Set
 
 from chainrule.graph.build import Builder
 from chainrule.graph.node import Node, topological
+from chainrule.graph.passes.prune import depending
 from chainrule.primitives import Linear, Pointwise, Select
 
 __all__ = ["contributions", "reverse"]
@@ -60,10 +61,7 @@ def reverse(
         return stop is not None and node is not output and stop(node)
 
     order = topological([output], given)
-    reaches: set[Node] = set()
-    for node in order:
-        if node in wanted or (not given(node) and any(item in reaches for item in node.inputs)):
-            reaches.add(node)
+    reaches = depending(order, wanted, given)
     shares: dict[Node, list[Node]] = {
         output: [op.broadcast(op.constant(1.0), output.shape) if seed is None else seed]
     }

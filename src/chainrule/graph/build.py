@@ -1,8 +1,7 @@
 """Building nodes: shapes checked, operands broadcast, rewrites applied on the way.
 
-Every node is made here.  A builder interns what it makes, so that equal
-expressions are one node (that is how the δ's come to be shared), and applies
-the peephole passes `fold` and `recognise`.
+Every node is made here, and on the way the small passes `fold`, `recognise` and
+`share` are applied.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from chainrule.errors import Fault, InputError
 from chainrule.graph.node import Fold, Node, Origin
 from chainrule.graph.passes.fold import fold_constants
 from chainrule.graph.passes.recognise import recognise
+from chainrule.graph.passes.share import Shared
 from chainrule.primitives import (
     CONSTANT,
     REGISTRY,
@@ -22,6 +22,7 @@ from chainrule.primitives import (
     Formula,
     Linear,
     Pointwise,
+    Primitive,
     Select,
 )
 from chainrule.primitives.composites import COMPOSITES
@@ -43,17 +44,15 @@ class Builder:
 
     def __init__(self) -> None:
         self.origin: Origin | None = None
-        self._made: dict[tuple[Any, ...], Node] = {}
+        self._shared = Shared()
 
     # -------------------------------------------------------------- leaves and names
 
     def constant(self, value: float) -> Node:
         """A scalar constant."""
-        key = (CONSTANT, repr(float(value)))
-        node = self._made.get(key)
-        if node is None:
-            node = self._made[key] = Node(CONSTANT, attributes={"value": float(value)})
-        return node
+        attributes = {"value": float(value)}
+        # 0.0 and -0.0 are equal, and not the same.
+        return self._shared.node(repr(attributes), lambda: Node(CONSTANT, attributes=attributes))
 
     def variable(self, name: str, shape: Shape = (), labels: tuple[str, ...] | None = None) -> Node:
         """A leaf whose value is given from outside; always a new node."""
@@ -63,7 +62,7 @@ class Builder:
         """The same step under a name; a leaf or a named step keeps the name that it has."""
         if node.name is not None or node.primitive is CONSTANT:
             return node
-        named = self._intern(node.primitive, node.inputs, node.attributes, node.shape, name, labels)
+        named = self._step(node.primitive, node.inputs, node.attributes, node.shape, name, labels)
         return named if node.fold is None else dataclasses.replace(named, fold=node.fold)
 
     # ------------------------------------------------------------------ application
@@ -93,36 +92,28 @@ class Builder:
                 shape = primitive.shape(*(item.shape for item in inputs), **attributes)
             except ValueError as error:
                 raise self._shape_error(name, primitive.index, str(error)) from None
-        return self._intern(primitive, inputs, attributes, shape)
+        return self._step(primitive, inputs, attributes, shape)
 
     def __getattr__(self, name: str) -> Callable[..., Node]:
         if isinstance(REGISTRY.get(name), Pointwise):
             return lambda *operands: self.apply(name, *operands)
         raise AttributeError(name)
 
-    def _intern(
+    def _step(
         self,
-        primitive: Any,
+        primitive: Primitive,
         inputs: tuple[Node, ...],
         attributes: Mapping[str, Any],
         shape: Shape,
         name: str | None = None,
         labels: tuple[str, ...] | None = None,
     ) -> Node:
-        structure = (primitive, inputs, tuple(attributes.items()) if attributes else None)
-        if name is None:
-            made = self._made.get(structure)
-            if made is not None:
-                return made
-        node = (
-            Node(primitive, inputs, attributes, shape, name, labels, self.origin)
-            if attributes
-            else Node(primitive, inputs, shape=shape, name=name, labels=labels, origin=self.origin)
-        )
-        # A named step serves later requests for the same unnamed one.
-        if name is None or structure not in self._made or self._made[structure].name is None:
-            self._made[structure] = node
-        return node
+        structure = (primitive, inputs, tuple(attributes.items()))
+
+        def make() -> Node:
+            return Node(primitive, inputs, attributes, shape, name, labels, self.origin)
+
+        return self._shared.node(structure, make, named=name is not None)
 
     def _common_shape(self, name: str, inputs: Sequence[Node]) -> Shape:
         rank = max(len(item.shape) for item in inputs)
