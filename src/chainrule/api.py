@@ -85,9 +85,7 @@ def show(model: Model) -> Values:
     trace = Trace(reference.run(nodes, reference.leaf_values(model)))
     lines = tuple(Line(node.name or "", node, trace) for node in nodes)
     given = tuple(
-        (label, leaf.role, value)
-        for leaf in model.leaves
-        for label, value in zip(leaf.labels, leaf.values, strict=True)
+        (label, leaf.role, value) for leaf in model.leaves for label, value in leaf.entries
     )
     saturated = tuple(node.name or "" for node in nodes if is_saturated(unrolled, node, trace))
     loss = unrolled.entries[model.loss][0].name or ""

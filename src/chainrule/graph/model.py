@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -22,6 +23,8 @@ __all__ = ["LeafValue", "Model", "Order"]
 
 Order = Literal["simultaneous", "sequential"]
 Role = Literal["input", "target", "parameter", "constant"]
+
+_DIGITS = re.compile(r"([0-9]+)")
 
 UNROLL_LIMIT = 1_000_000
 """The most scalar steps that are spelt out; a larger model is run as arrays only."""
@@ -42,6 +45,12 @@ class LeafValue:
         labels = entry_labels(self.node)
         assert labels is not None
         return labels
+
+    @property
+    def entries(self) -> list[tuple[str, float]]:
+        """Names and numbers as one lists them: w7, w8, w9, w10, however they are laid out."""
+        pairs = list(zip(self.labels, self.values, strict=True))
+        return sorted(pairs, key=lambda pair: _natural(pair[0])) if len(pairs) < 1000 else pairs
 
 
 @dataclass(frozen=True)
@@ -80,17 +89,13 @@ class Model:
 
     @property
     def trained(self) -> tuple[str, ...]:
-        """The names of the entries that an update changes, in the order of the model."""
-        return tuple(label for leaf in self.leaves if leaf.trained for label in leaf.labels)
+        """The names of the entries that an update changes, leaf by leaf."""
+        return tuple(name for leaf in self.leaves if leaf.trained for name, _ in leaf.entries)
 
     @property
     def numbers(self) -> dict[str, float]:
         """Every given number by its name, the learning rate's included."""
-        found = {
-            label: value
-            for leaf in self.leaves
-            for label, value in zip(leaf.labels, leaf.values, strict=True)
-        }
+        found = {name: value for leaf in self.leaves for name, value in leaf.entries}
         if self.learning_rate is not None:
             found[self.learning_rate_name] = self.learning_rate
         return found
@@ -197,3 +202,8 @@ class Model:
     def nodes(self) -> list[Node]:
         """Every node of the array graph, inputs first."""
         return topological(self.outputs)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts w9 before w10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _DIGITS.split(name)]

@@ -45,10 +45,10 @@ class Steps:
     def parameters(self) -> dict[str, float]:
         """The trained parameters after the last step, by name."""
         return {
-            label: value
+            name: value
             for leaf in self.model.leaves
             if leaf.trained
-            for label, value in zip(leaf.labels, leaf.values, strict=True)
+            for name, value in leaf.entries
         }
 
     def as_json(self) -> dict[str, Any]:
