@@ -135,11 +135,7 @@ class _Derivations:
             self._update(item.update)
             return
         if len(item.factors) > 1:
-            chain: list[Box] = [_symbol(item.loss, item.parameter), line(" = ")]
-            for place, factor in enumerate(item.factors):
-                chain += [line(" · ")] if place else []
-                chain.append(_symbol(factor.over, factor.by))
-            self._chain(chain)
+            self._chain(item)
         for number, factor in enumerate(item.factors, start=1):
             self._factor(number, factor, item)
         if simple and self.explanation.shared:
@@ -154,17 +150,16 @@ class _Derivations:
         self._update(item.update)
         self._checks(item)
 
-    def _chain(self, boxes: list[Box]) -> None:
-        whole = beside(boxes)
-        if whole.width + 2 <= self.page.width:
-            self.page.box(whole, 2)
-            return
-        head, rest = boxes[:2], boxes[2:]
-        row = list(head)
-        for box in rest:
-            if beside([*row, box]).width + 2 > self.page.width and len(row) > 1:
+    def _chain(self, item: Derivation) -> None:
+        """The gradient as a product of fractions, wrapped before a dot."""
+        row = [_symbol(item.loss, item.parameter), line(" = ")]
+        margin = line(" " * (beside(row).width - 2))
+        for place, factor in enumerate(item.factors):
+            fraction_of_factor = _symbol(factor.over, factor.by)
+            box = beside([line(" · "), fraction_of_factor]) if place else fraction_of_factor
+            if place and beside([*row, box]).width + 2 > self.page.width:
                 self.page.box(beside(row), 2)
-                row = [line(" " * beside(head).width)]
+                row = [margin]
             row.append(box)
         self.page.box(beside(row), 2)
 
