@@ -6,6 +6,7 @@ Each command of the command line is one of these and a way to print its answer.
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from chainrule.graph.node import Node
 from chainrule.graph.trace import Trace
 
 if TYPE_CHECKING:
+    from chainrule.frontends.expression import Expression
     from chainrule.train.steps import Steps
     from chainrule.verify.report import Report
 
@@ -78,8 +80,18 @@ def _only_changes(loaded: Model) -> Callable[[Mapping[str, float]], str]:
     )
 
 
-def show(model: Model) -> Values:
+def _model(given: Model | Expression) -> Model:
+    """A model as it is; an expression as the loss of one."""
+    if isinstance(given, Model):
+        return given
+    from chainrule.frontends.expression import model
+
+    return model(given)
+
+
+def show(model: Model | Expression) -> Values:
     """Every quantity of the forward pass, with its formula and its number."""
+    model = _model(model)
     unrolled = model.unrolled
     nodes = quantities(unrolled, model.outputs)
     trace = Trace(reference.run(nodes, reference.leaf_values(model)))
@@ -93,8 +105,8 @@ def show(model: Model) -> Values:
 
 
 def explain(
-    model: Model,
-    parameters: Sequence[str] | None = None,
+    model: Model | Expression,
+    parameters: str | Sequence[str] | None = None,
     *,
     order: Order | None = None,
     checked: bool = True,
@@ -106,8 +118,9 @@ def explain(
     Raises: InputError for an unknown name; NumericError where a quantity or a
     derivative is not finite.
     """
+    model = _model(model)
     chosen: Order = order or model.order
-    names = _resolved(model, parameters)
+    names = _resolved(model, [parameters] if isinstance(parameters, str) else parameters)
     unrolled = model.unrolled
     node_of = {
         label: node
@@ -165,13 +178,7 @@ def _resolved(model: Model, parameters: Sequence[str] | None) -> list[str]:
 def _trace(model: Model, chain: Chain) -> Trace:
     """The numbers of the forward pass and of every derivative. Raises: NumericError."""
     values = reference.run([chain.loss], reference.leaf_values(model))
-    forward = Trace(values)
-    lines = [
-        Line(node.name or "", node, forward) for node in quantities(model.unrolled, [model.loss])
-    ]
-    error = non_finite(lines)
-    if error is not None:
-        raise error
+    _raise_non_finite_quantity(model, values)
     uses = [use for group in chain.uses.values() for use in group]
     derivatives = [
         *chain.adjoint.values(),
@@ -179,6 +186,24 @@ def _trace(model: Model, chain: Chain) -> Trace:
         *(chain.share(*use) for use in uses),
     ]
     return Trace(reference.run(derivatives, values))
+
+
+def _raise_non_finite_quantity(model: Model, values: Mapping[Node, float]) -> None:
+    trace = Trace(values)
+    nodes = quantities(model.unrolled, [model.loss])
+    error = non_finite([Line(node.name or "", node, trace) for node in nodes])
+    if error is not None:
+        raise error
+
+
+def _check_forward(model: Model) -> None:
+    """Raises: NumericError naming the first quantity of a small model that is not finite.
+
+    A large one is judged by its loss, when it is run.
+    """
+    if reference.takes(model):
+        loss = model.unrolled.entries[model.loss][0]
+        _raise_non_finite_quantity(model, reference.run([loss], reference.leaf_values(model)))
 
 
 def _raise_non_finite(shared: Sequence[Line], derivations: Sequence[Derivation]) -> None:
@@ -241,7 +266,7 @@ def _checks(model: Model, derivations: Sequence[Derivation]) -> dict[str, dict[s
 
 
 def step(
-    model: Model,
+    model: Model | Expression,
     steps: int = 1,
     *,
     order: Order | None = None,
@@ -250,10 +275,12 @@ def step(
     """`steps` steps of gradient descent (see `train.steps.take_steps`)."""
     from chainrule.train.steps import take_steps
 
+    model = _model(model)
+    _check_forward(model)
     return take_steps(model, steps, order, progress)
 
 
-def check(model: Model) -> Report:
+def check(model: Model | Expression) -> Report:
     """Every derivative of the trained parameters against independent ones.
 
     Raises: NumericError where the loss or a derivative is not finite.
@@ -261,15 +288,17 @@ def check(model: Model) -> Report:
     from chainrule.engines.gradient import gradient
     from chainrule.verify.report import check_gradient
 
+    model = _model(model)
+    _check_forward(model)
     found = gradient(model)
-    for name, value in (("the loss", found.loss), *found.entries.items()):
-        if value - value != 0:
+    for name, value in found.entries.items():
+        if not math.isfinite(value):
             raise NumericError(
                 Fault(
                     "NumericError",
-                    f"{name} is {value}" if name == "the loss" else f"∂/∂{name} is {value}",
+                    f"the derivative by {name} is {value}",
                     needs="finite numbers",
-                    hint="`chainrule explain` names the first quantity that is not finite",
+                    hint=f"`chainrule explain` of {name} names the first factor that is not",
                 )
             )
     return check_gradient(model, found.entries, list(found.entries))

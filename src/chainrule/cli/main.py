@@ -175,6 +175,8 @@ def step(
     """
     import chainrule.api as api
 
+    if as_json and output == "-":
+        raise click.UsageError("--json and -o - would both write to standard output")
     loaded = _load(model, **choices)
     taken = api.step(loaded, steps, order=order)
     if output is not None:

@@ -54,7 +54,7 @@ class Descent:
         self.rate = rate
         self.gradients = gradients
         self._make = make
-        known = [*topological([loss]), *gradients, rate]
+        self._known = {*topological([loss]), *gradients, rate}
         groups: Sequence[Sequence[Node]] = [list(gradients)]
         if order == "sequential":
             distance = distance_from_loss(loss, gradients)
@@ -65,7 +65,7 @@ class Descent:
         self._stages = []
         for group in groups:
             updated = tuple(descend(op, item, rate, gradients[item]) for item in group)
-            self._stages.append(_Stage(tuple(group), updated, make(updated, known)))
+            self._stages.append(_Stage(tuple(group), updated, make(updated, self._known)))
 
     def step(self, leaves: Mapping[Node, Any]) -> tuple[Any, dict[Node, Any], dict[Node, Any]]:
         """One step: the loss before it, the gradients used, the new parameters."""
@@ -92,17 +92,16 @@ class Descent:
         return self._make([self.loss], ())
 
     def updated_before(self, parameter: Node) -> tuple[str, ...]:
-        """The parameters whose new values the gradient of `parameter` was computed with."""
-        return self._updated_before[parameter]
-
-    @functools.cached_property
-    def _updated_before(self) -> dict[Node, tuple[str, ...]]:
-        found: dict[Node, tuple[str, ...]] = {}
-        names: tuple[str, ...] = ()
+        """The parameters whose new values the gradient of `parameter` is computed with."""
+        earlier: set[Node] = set()
         for stage in self._stages:
-            found.update(dict.fromkeys(stage.parameters, names))
-            names += tuple(item.name or "" for item in stage.parameters)
-        return found
+            if parameter in stage.parameters:
+                break
+            earlier.update(stage.parameters)
+        if not earlier:
+            return ()
+        read = topological([self.gradients[parameter]], self._known.__contains__)
+        return tuple(node.name or "" for node in read if node in earlier)
 
     def evaluate(self, leaves: Mapping[Node, Any]) -> Any:
         """The loss alone."""

@@ -11,10 +11,7 @@ from chainrule.engines import reference
 from chainrule.graph.build import Builder
 from chainrule.graph.model import Model
 
-__all__ = ["SCALAR_LIMIT", "Gradient", "gradient"]
-
-SCALAR_LIMIT = 20_000
-"""Scalar steps up to which the reference engine runs a model; beyond, NumPy does."""
+__all__ = ["Gradient", "gradient"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,7 @@ def gradient(model: Model) -> Gradient:
 
     A trained entry that the loss does not depend on has the derivative 0.
     """
-    return (_scalar if model.scalar_size <= SCALAR_LIMIT else _arrays)(model)
+    return (_scalar if reference.takes(model) else _arrays)(model)
 
 
 def _scalar(model: Model) -> Gradient:

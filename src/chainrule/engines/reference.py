@@ -13,7 +13,15 @@ from chainrule.graph.model import Model
 from chainrule.graph.node import Node
 from chainrule.primitives import Pointwise, Primitive
 
-__all__ = ["leaf_values", "program", "run"]
+__all__ = ["leaf_values", "program", "run", "takes"]
+
+LIMIT = 20_000
+"""Scalar steps up to which a model is run here; a larger one is run by NumPy."""
+
+
+def takes(model: Model) -> bool:
+    """Whether the model is small enough for this engine to be the one that runs it."""
+    return model.scalar_size <= LIMIT
 
 
 def _kernel(primitive: Primitive) -> Kernel:

@@ -19,6 +19,7 @@ from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.fold import constant_value
 from chainrule.graph.trace import Trace
 from chainrule.primitives import VARIABLE, Formula, Pointwise
+from chainrule.primitives.record import evaluate
 
 __all__ = [
     "Contribution",
@@ -31,8 +32,8 @@ __all__ = [
     "partial",
 ]
 
-Reason = Literal["not connected", "masked", "saturated", "zero factor", "cancelled"]
-"""What a zero (or a nearly dead) gradient means."""
+Reason = Literal["not connected", "masked", "at a kink", "saturated", "zero factor", "cancelled"]
+"""What a zero gradient means, or what is remarkable about a factor."""
 
 SATURATED_BELOW = 1e-10
 """A slope of a saturating step below this is called saturated."""
@@ -277,6 +278,13 @@ class Derivations:
         record = over.primitive
         if not isinstance(record, Pointwise):
             return None
+        if record.kink is not None:
+            numbers = {
+                operand: self.trace[item]
+                for operand, item in zip(record.operands, over.inputs, strict=True)
+            }
+            if evaluate(record.kink, numbers) == 0:
+                return "at a kink"
         fold = self.chain.folds.get(over)
         if record.saturates or (fold is not None and fold.composite.saturates):
             return "saturated" if abs(value) < SATURATED_BELOW else None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chainrule.explanation.derivation import Contribution, Derivation, Factor, Line, Update
 from chainrule.explanation.values import Values
+from chainrule.wire import number, plain
 
-__all__ = ["DERIVATION_SCHEMA", "VALUES_SCHEMA", "Explanation", "number", "values_as_json"]
+__all__ = ["DERIVATION_SCHEMA", "VALUES_SCHEMA", "Explanation", "values_as_json"]
 
 DERIVATION_SCHEMA = "chainrule.derivation/1"
 VALUES_SCHEMA = "chainrule.values/1"
@@ -40,11 +39,6 @@ class Explanation:
             "shared": [{"name": line.node.name, **_line(line)} for line in self.shared],
             "derivations": [_derivation(item) for item in self.derivations],
         }
-
-
-def number(value: float) -> float | str:
-    """A number as JSON can hold it: NaN and the infinities are strings."""
-    return float(value) if math.isfinite(value) else str(float(value))
 
 
 def _line(line: Line) -> dict[str, Any]:
@@ -93,13 +87,7 @@ def _derivation(item: Derivation) -> dict[str, Any]:
         **result,
         "reason": item.reason,
         "update": _update(item.update),
-        "checks": _checks(item.checks),
-    }
-
-
-def _checks(checks: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: number(value) if isinstance(value, float) else value for key, value in checks.items()
+        "checks": plain(dict(item.checks)),
     }
 
 

@@ -60,11 +60,10 @@ def non_finite(lines: list[Line]) -> NumericError | None:
             return NumericError(
                 Fault(
                     "NumericError",
-                    f"{line.symbol} is {line.value}",
+                    f"{line.symbol} is {line.value}: {line.formula} = {line.substituted}",
                     origin.place if origin else None,
                     origin.line if origin else None,
-                    f"{line.symbol} = {line.formula} = {line.substituted}",
-                    needs="finite numbers all the way to the loss; this is the first that is not",
+                    needs="finite numbers all the way; this is the first that is not",
                     hint=_HINTS.get(_culprit(line.formula)),
                 )
             )
@@ -72,7 +71,8 @@ def non_finite(lines: list[Line]) -> NumericError | None:
 
 
 _HINTS = {
-    "log": "a probability reached 0 or 1 exactly; a loss `... from logits` stays finite",
+    "log": "keep the logarithm's argument above 0; where it is a probability that rounds to 0, "
+    "a loss `... from logits` stays finite",
     "exp": "an exponential overflowed: smaller weights, or inputs nearer to 0",
 }
 

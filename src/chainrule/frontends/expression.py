@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
-from chainrule.errors import Fault, InputError
+from chainrule.errors import Fault, InputError, closest
 from chainrule.graph.build import Builder
 from chainrule.graph.model import LeafValue, Model, Order
 from chainrule.graph.node import Node
@@ -115,6 +115,11 @@ class Expression:
 
     def __ge__(self, other: Any) -> Expression:
         return combine("greater_equal", self, other)
+
+    def __eq__(self, other: object) -> NoReturn:
+        raise TypeError("two expressions are compared with chainrule.equal(a, b)")
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __bool__(self) -> bool:
         raise TypeError("an expression has no truth value: use chainrule.where(condition, a, b)")
@@ -277,6 +282,11 @@ def model(
 
     Raises: InputError where the loss is not a scalar, or two things share a name.
     """
+    if order not in get_args(Order):
+        what, needs = f'the update order "{order}" is not known', " or ".join(get_args(Order))
+        raise InputError(
+            Fault("ValueError", what, needs=needs, hint=closest(order, get_args(Order)))
+        )
     if loss.shape != ():
         raise InputError(
             Fault(

@@ -122,7 +122,7 @@ class Model:
                 "NameError",
                 what,
                 needs=f"a name that the model gives a number: {some}",
-                hint=closest(wanted, [*self.entry_of, *self.aliases]),
+                hint=closest(wanted, self.entry_of),
             )
         )
 

@@ -11,7 +11,6 @@ from chainrule.differentiate.chain import Chain
 from chainrule.engines import numpy as arrays
 from chainrule.engines import reference
 from chainrule.engines.descent import Descent, array_descent, scalar_descent
-from chainrule.engines.gradient import SCALAR_LIMIT
 from chainrule.errors import Fault, InputError, NumericError
 from chainrule.graph.build import Builder
 from chainrule.graph.model import Model, Order
@@ -73,7 +72,7 @@ def needed_rate(model: Model) -> float:
                 "ValueError",
                 "the model gives no learning rate",
                 needs="a number to multiply the gradient by",
-                hint="give it in the file, or with --set learning_rate=0.1",
+                hint="learning_rate = 0.1 in the file, or --set learning_rate=0.1",
             )
         )
     return model.learning_rate
@@ -97,7 +96,7 @@ def take_steps(
         raise InputError(
             Fault("ValueError", "no parameter is trained", needs="at least one to update")
         )
-    scalar = model.scalar_size <= SCALAR_LIMIT
+    scalar = reference.takes(model)
     descent, values, name_of = (_scalar if scalar else _arrays)(model, rate, chosen)
     losses: list[float] = []
     for number in range(count):

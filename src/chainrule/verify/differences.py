@@ -26,7 +26,7 @@ from chainrule.primitives.record import Which, evaluate
 
 __all__ = ["Checked", "Differences", "Verdict", "array_differences", "scalar_differences"]
 
-Verdict = Literal["agrees", "disagrees", "kink"]
+Verdict = Literal["agrees", "disagrees", "kink", "not judged"]
 
 COMPLEX_STEP = 1e-20
 CENTRAL_STEP = 6e-6
@@ -96,13 +96,22 @@ class Differences:
                 float((right[self._loss] - loss) / step),
             )
             return Checked(name, gradient, None, central, 0.0, "kink", sides)
-        scale = max(abs(gradient), abs(loss), 1e-3)
-        error = abs(central - gradient) / (CENTRAL_TOLERANCE * scale)
         stepped = self._complex_step(direction, size)
-        if stepped is not None:
-            error = max(error, abs(stepped - gradient) / (COMPLEX_TOLERANCE * scale))
-        verdict: Verdict = "agrees" if error <= 1 else "disagrees"
-        return Checked(name, gradient, stepped, central, error, verdict)
+        scale = max(abs(gradient), abs(loss), 1e-3)
+        shares = [
+            abs(derivative - gradient) / (tolerance * scale)
+            for derivative, tolerance in (
+                (central, CENTRAL_TOLERANCE),
+                (stepped, COMPLEX_TOLERANCE),
+            )
+            if derivative is not None and math.isfinite(derivative)
+        ]
+        if not shares:
+            return Checked(name, gradient, stepped, central, 0.0, "not judged")
+        error = max(shares)
+        return Checked(
+            name, gradient, stepped, central, error, "agrees" if error <= 1 else "disagrees"
+        )
 
     def _run(self, direction: Any, amount: complex | float) -> dict[Node, Any]:
         return self._program.run(self._perturbed(direction, amount))

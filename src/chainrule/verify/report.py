@@ -21,6 +21,7 @@ from chainrule.verify.differences import (
     array_differences,
     scalar_differences,
 )
+from chainrule.wire import plain
 
 __all__ = ["CHECK_SCHEMA", "Report", "check_gradient"]
 
@@ -31,6 +32,7 @@ SCALAR_WORK = 50_000
 ENTRY_LIMIT = 2_000
 """Entries that are checked one by one; of more, as many are drawn, and directions added."""
 DIRECTIONS = 8
+JUDGED = ("agrees", "disagrees")
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,18 @@ class Report:
     @property
     def worst(self) -> Checked | None:
         """What is nearest to, or farthest beyond, its tolerance."""
-        judged = [item for item in (*self.entries, *self.directions) if item.verdict != "kink"]
+        judged = [item for item in (*self.entries, *self.directions) if item.verdict in JUDGED]
         return max(judged, key=lambda item: item.error, default=None)
 
     @property
     def kinks(self) -> tuple[Checked, ...]:
-        """The entries that no difference can judge."""
+        """The entries at a kink, where the two sides have slopes of their own."""
         return tuple(item for item in self.entries if item.verdict == "kink")
+
+    @property
+    def unjudged(self) -> tuple[Checked, ...]:
+        """The entries whose neighbourhood is not finite, so that no difference can judge."""
+        return tuple(item for item in self.entries if item.verdict == "not judged")
 
     def as_json(self) -> dict[str, Any]:
         """The documented form, schema `chainrule.check/1`."""
@@ -81,8 +88,8 @@ class Report:
 
 def as_json(item: Checked) -> dict[str, Any]:
     """One checked entry; `one_sided` only at a kink."""
-    sides = {} if item.one_sided is None else {"one_sided": list(item.one_sided)}
-    return {
+    sides = {} if item.one_sided is None else {"one_sided": item.one_sided}
+    fields = {
         "parameter": item.parameter,
         "gradient": item.gradient,
         "complex_step": item.complex_step,
@@ -91,6 +98,8 @@ def as_json(item: Checked) -> dict[str, Any]:
         "verdict": item.verdict,
         **sides,
     }
+    entry: dict[str, Any] = plain(fields)
+    return entry
 
 
 def check_gradient(

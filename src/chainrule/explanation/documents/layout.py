@@ -75,8 +75,13 @@ class Page:
         """A box as it is."""
         self.rows.extend(Row((" " * indent + row).rstrip(), style) for row in box.rows)
 
-    def equation(self, left: Box, rights: Sequence[Right], indent: int = 2) -> None:
-        """`left = right = right ...`, a line each, the equals signs below one another."""
+    def equation(
+        self, left: Box, rights: Sequence[Right], indent: int = 2, style: Style = "value"
+    ) -> None:
+        """`left = right = right ...`, a line each, the equals signs below one another.
+
+        `style` is that of the last line, the result.
+        """
         room = self.width - indent
         widest = max(right.stacked.width for right in rights)
         if left.width + 3 + widest > room and left.width > room // 5:
@@ -86,16 +91,16 @@ class Page:
         for number, right in enumerate(rights):
             lead = left if number == 0 else line(" " * left.width)
             sign = line(f" {right.sign} ")
-            style: Style = "value" if number == len(rights) - 1 else "plain"
+            own: Style = style if number == len(rights) - 1 else "plain"
             whole = beside([lead, sign, right.stacked])
             if whole.width <= room:
-                self.box(whole, indent, style)
+                self.box(whole, indent, own)
                 continue
             margin = lead.width + sign.width
             pieces = _wrapped_formula(right.inline, room - margin)
-            self.box(beside([lead, sign, line(pieces[0])]), indent, style)
+            self.box(beside([lead, sign, line(pieces[0])]), indent, own)
             for piece in pieces[1:]:
-                self.box(line(" " * margin + piece), indent, style)
+                self.box(line(" " * margin + piece), indent, own)
 
 
 def _wrapped(words: Sequence[str], width: int, gap: str = " ") -> list[str]:

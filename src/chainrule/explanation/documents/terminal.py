@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chainrule.explanation.derivation import Derivation, Factor, Line, Update, partial
@@ -28,6 +28,7 @@ MOST_TERMS = 8
 REASONS = {
     "not connected": "the loss does not depend on it: no path leads from it to the loss",
     "masked": "masked: a step on the way is switched off here, its slope is 0",
+    "at a kink": "exactly on a kink: the slope that is taken here is a convention",
     "saturated": "saturated: a step on the way has all but lost its slope",
     "zero factor": "a factor on the way is 0",
     "cancelled": "the paths cancel: their shares are not 0, but their sum is",
@@ -113,13 +114,13 @@ class _Derivations:
         simple = len(explanation.derivations) == 1 and not explanation.derivations[0].contributions
         if explanation.shared and not simple:
             page.heading("Common parts, each worked out once")
-            self._shared()
+            self._shared(explanation.shared)
         for derivation in explanation.derivations:
             self._derivation(derivation, simple)
         return page.rows
 
-    def _shared(self) -> None:
-        for item in self.explanation.shared:
+    def _shared(self, lines: Sequence[Line]) -> None:
+        for item in lines:
             name = self.symbols.get(item.node.name or "", item.node.name or "")
             left = beside([line(f"{name} = "), _fraction_of(item.symbol)])
             if name == item.symbol:
@@ -138,11 +139,12 @@ class _Derivations:
             self._chain(item)
         for number, factor in enumerate(item.factors, start=1):
             self._factor(number, factor, item)
-        if simple and self.explanation.shared:
+        shown = {factor.symbol for factor in item.factors}
+        shared = [part for part in self.explanation.shared if part.symbol not in shown]
+        if simple and shared:
             page.add()
-            parts = "Common part" if len(self.explanation.shared) == 1 else "Common parts"
-            page.add(f"{parts}, shared with other parameters:", indent=1)
-            self._shared()
+            page.add("Common part:" if len(shared) == 1 else "Common parts:", indent=1)
+            self._shared(shared)
         self._product(item)
         said = {factor.reason for factor in item.factors}
         if item.reason is not None and item.reason not in said:
@@ -178,7 +180,8 @@ class _Derivations:
         else:
             assert factor.quantity is not None
             origin = inline(factor.quantity.tree, None, self.symbols)
-            page.add(f"{number}. from {factor.quantity.symbol} = {origin}", indent=1)
+            name = line(f"{number}. from {factor.quantity.symbol}")
+            page.equation(name, [Right.text(origin)], 1, style="plain")
             page.equation(_symbol(factor.over, factor.by), _rights(factor, self.symbols), 4)
         if factor.reason is not None:
             page.add(REASONS[factor.reason], "note", indent=4)
@@ -230,14 +233,15 @@ class _Derivations:
         page.add()
         page.add("Update:", indent=1)
         gradient = partial(self.explanation.loss, update.parameter)
-        formula = f"{update.parameter} − {update.rate_name} · {gradient}"
         if update.after:
+            gradient += "*"
             page.add(
-                f"sequential: this gradient is computed with the new {', '.join(update.after)}: "
+                f"* sequential: with the new {', '.join(update.after)} it is "
                 f"{pretty_number(update.gradient)}",
                 "note",
                 indent=4,
             )
+        formula = f"{update.parameter} − {update.rate_name} · {gradient}"
         numbers = (
             f"{pretty_number(update.old)} − {pretty_number(update.rate)} · "
             f"{_bracketed(update.gradient)}"
@@ -257,11 +261,14 @@ class _Derivations:
         if verdict == "kink":
             left, right = checks["one_sided"]
             page.add(
-                "Check: a kink lies here, so that no difference can judge; the slope is "
-                f"{pretty_number(left)} on the left, {pretty_number(right)} on the right",
+                "Check: a kink lies here, so that no difference can judge; the slope is about "
+                f"{left:.6g} on the left, {right:.6g} on the right",
                 "note",
                 indent=1,
             )
+            return
+        if verdict == "not judged":
+            page.add("Check: not judged, the loss beside the point is not finite", "note", indent=1)
             return
         agrees = verdict == "agrees"
         mark = "✓ agrees" if agrees else "✗ DISAGREES"
@@ -326,21 +333,27 @@ def report_rows(report: Report, width: int) -> list[Row]:
         page.add("complex steps are left out where a function does not take them", "note")
     for item in report.kinks:
         assert item.one_sided is not None
-        left, right = (pretty_number(slope) for slope in item.one_sided)
+        left, right = item.one_sided
         page.add(
-            f"kink: {item.parameter}: the slope is {left} on the left and {right} on the right; "
+            f"kink: {item.parameter}: the slope is about {left:.6g} on the left and {right:.6g} on "
+            "the right; "
             f"{pretty_number(item.gradient)} is taken",
             "note",
         )
     broken = [item for item in (*report.entries, *report.directions) if item.verdict == "disagrees"]
     for item in sorted(broken, key=lambda item: -item.error)[:MOST_TERMS]:
         _disagreement(page, item)
+    if report.unjudged:
+        names = ", ".join(item.parameter for item in report.unjudged[:MOST_TERMS])
+        page.add(f"not judged: {names}: the loss beside the point is not finite", "note")
     worst = report.worst
     if broken:
         assert worst is not None
         page.add(f"✗ {len(broken)} disagree; the worst is {worst.parameter}", "bad")
     elif worst is None:
         page.add("✓ nothing to compare", "note")
+    elif worst.error == 0:
+        page.add("✓ all agree, to the last digit", "good")
     else:
         page.add(
             f"✓ all agree; {worst.parameter} is nearest its tolerance, at {worst.error:.2g} of it",

@@ -7,6 +7,7 @@ its record defines it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 
@@ -69,6 +70,10 @@ class Notation(Generic[T]):
         """A number, as it was computed."""
         raise NotImplementedError
 
+    def is_negative(self, value: float) -> bool:
+        """Whether the number is written with a minus."""
+        return math.copysign(1.0, value) < 0
+
     # ------------------------------------------------------------------- the walk
 
     def write(self, formula: Formula, values: Values = None) -> T:
@@ -111,8 +116,7 @@ class Notation(Generic[T]):
 
     def _value(self, value: float) -> Printed[T]:
         written = self.number(value)
-        negative = repr(float(value)).startswith("-")
-        return (self.bracket(written) if negative else written), ATOM
+        return (self.bracket(written) if self.is_negative(value) else written), ATOM
 
     def _chain(self, formula: Apply, values: Values) -> Printed[T]:
         """A sum or a product, from left to right, without recursing down its left side."""

@@ -46,8 +46,8 @@ def inline(
 
 
 def pretty_number(value: float) -> str:
-    """All digits, with a proper minus sign."""
-    return repr(float(value)).replace("-", MINUS)
+    """All digits, with a proper minus sign; zero has none."""
+    return repr(float(value) + 0.0).replace("-", MINUS)
 
 
 def _call(operation: str, name: str) -> Form:
@@ -112,6 +112,9 @@ def _times_log(target: Formula, probability: Formula) -> Formula:
 
 
 def _choice(to: Notation[Box], arguments: tuple[Formula, ...], values: Values) -> tuple[Box, int]:
+    match arguments:
+        case [Apply("equal", [_, Number(0.0)]), Number(0.0), rest]:
+            return to.printed(rest, values)  # a guard: 0 · ln 0 and 0/0 count as 0
     condition, first, second = (to.within(item, values, COMPARISON) for item in arguments)
     return beside([first, line(" if "), condition, line(" else "), second]), CHOICE
 
@@ -162,6 +165,9 @@ class _Unicode(Notation[Box]):
         left = Box(("⎛", *("⎜",) * middle, "⎝"), inner.baseline)
         right = Box(("⎞", *("⎟",) * middle, "⎠"), inner.baseline)
         return beside([left, inner, right])
+
+    def is_negative(self, value: float) -> bool:
+        return value < 0
 
     def number(self, value: float) -> Box:
         return line(pretty_number(value))

@@ -1,7 +1,7 @@
 """Which part each leaf plays, read from its name, and which leaves an update changes.
 
-Names are the convention of the field: `w`, `W`, `w1`, `w_h`, `weights`, `theta`
-and `θ` are trained; `y`, `t`, `target`, `label` are what an output should be;
+Names are the convention of the field: `w`, `W`, `w1`, `w_h`, `Wxh`, `weights`,
+`theta` and `θ` are trained; `y`, `t`, `target`, `label` are what an output should be;
 `b` and `bias` are parameters that are held fixed unless the file says
 otherwise; lists, arrays, and scalars called `x`, `l`, `i` or `input` are
 inputs; any other scalar is a constant.
@@ -23,7 +23,7 @@ __all__ = ["RATE_NAMES", "Leaf", "cast", "choose_trained", "split_names"]
 
 RATE_NAMES = ("alpha", "eta", "η", "lr", "learning_rate")
 
-_WEIGHT = re.compile(r"[wWθ]\w*|theta\w*")
+_WEIGHT = re.compile(r"[wW](?:\d\w*|_\w+|[A-Z]\w*|[a-z]{0,2}\d*)|weights?\w*|(?:θ|theta)\w*")
 _TARGET = re.compile(r"(?:y|t)\d*|(?:targets?|labels?)\d*|(?:y|t|target|label)_\w*")
 _BIAS = re.compile(r"b\d*|b_\w*|bias\w*")
 _INPUT = re.compile(r"(?:x|X|l|i|input)(?:\d*|_\w*)")

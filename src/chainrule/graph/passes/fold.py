@@ -50,7 +50,12 @@ def _is_exact_quotient(a: float, b: float) -> bool:
 
 def _neg(op: Builder, inputs: tuple[Node, ...], values: list[float | None]) -> Node | None:
     (a,) = inputs
-    return a.inputs[0] if a.primitive.name == "neg" and a.name is None else None
+    if a.name is not None:
+        return None
+    if a.primitive.name == "neg":
+        return a.inputs[0]
+    factor = constant_value(a.inputs[0]) if a.primitive.name == "mul" else None
+    return None if factor is None else op.mul(op.constant(-factor), a.inputs[1])
 
 
 def _mul(op: Builder, inputs: tuple[Node, ...], values: list[float | None]) -> Node | None:
