@@ -81,12 +81,26 @@ def _only_changes(loaded: Model) -> Callable[[Mapping[str, float]], str]:
 
 
 def _model(given: Model | Expression) -> Model:
-    """A model as it is; an expression as the loss of one."""
-    if isinstance(given, Model):
-        return given
-    from chainrule.frontends.expression import model
+    """A model as it is, an expression as the loss of one, in a form whose loss is finite.
 
-    return model(given)
+    A cross-entropy of an output that rounds to 0 or 1 is infinite in steps where
+    it is finite in mathematics; its stable form is taken then.
+    """
+    if not isinstance(given, Model):
+        from chainrule.frontends.expression import model
+
+        return model(given)
+    stable = given.in_stable_form()
+    return given if stable is None or math.isfinite(_loss(given)) else stable
+
+
+def _loss(model: Model) -> float:
+    if reference.takes(model):
+        loss = model.unrolled.entries[model.loss][0]
+        return float(reference.run([loss], reference.leaf_values(model))[loss])
+    from chainrule.engines import numpy as arrays
+
+    return float(arrays.run([model.loss], arrays.leaf_arrays(model))[model.loss])
 
 
 def show(model: Model | Expression) -> Values:
@@ -277,7 +291,13 @@ def step(
 
     model = _model(model)
     _check_forward(model)
-    return take_steps(model, steps, order, progress)
+    try:
+        return take_steps(model, steps, order, progress)
+    except NumericError:
+        stable = model.in_stable_form()  # an output may round to 0 or 1 on the way
+        if stable is None:
+            raise
+        return take_steps(stable, steps, order, progress)
 
 
 def check(model: Model | Expression) -> Report:

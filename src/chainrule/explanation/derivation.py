@@ -296,7 +296,7 @@ class Derivations:
         """What a zero gradient means, or that its chain passes a saturated step.
 
         The steps towards the loss are searched breadth first, through those whose
-        share is zero, for the nearest one that says why.
+        own derivative is zero, for the nearest one that says why.
         """
         chain, trace = self.chain, self.trace
         if trace[chain.adjoint[parameter]] != 0:
@@ -312,7 +312,7 @@ class Derivations:
                 reason = self._factor_reason(use, trace[local])
                 if reason is not None:
                     return reason
-                if use not in seen:
+                if trace[chain.adjoint[use]] == 0 and use not in seen:
                     seen.add(use)
                     reached.append(use)
         return "zero factor"

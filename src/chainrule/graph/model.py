@@ -59,7 +59,9 @@ class Model:
 
     `quantities` are the named steps that people ask for even when the loss does
     not need them.  `rewrite`, where the model came from a file, gives that
-    file's text with other numbers.  `conventions` are (topic, choice) pairs that
+    file's text with other numbers.  `stable`, where it is given, makes the same
+    function in steps that stay finite where these round to an infinity; its leaves
+    are the same, in the same order.  `conventions` are (topic, choice) pairs that
     every document declares.
     """
 
@@ -73,6 +75,7 @@ class Model:
     conventions: tuple[tuple[str, str], ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     rewrite: Callable[[Mapping[str, float]], str] | None = None
+    stable: Callable[[], Model] | None = None
 
     # ------------------------------------------------------------------- the leaves
 
@@ -166,6 +169,13 @@ class Model:
             if name in self.__dict__:
                 changed.__dict__[name] = self.__dict__[name]
         return changed
+
+    def in_stable_form(self) -> Model | None:
+        """The same function of the same numbers by `stable`, or None where there is none."""
+        if self.stable is None:
+            return None
+        values = {number: leaf.values for number, leaf in enumerate(self.leaves)}
+        return self.stable().with_leaves(values, self.learning_rate)
 
     # ---------------------------------------------------------------- the scalar view
 

@@ -55,9 +55,9 @@ def _softmax_jacobian(
 
 
 def _log_softmax(op: Any, x: Any, name: Name = _unnamed) -> Any:
-    shifted = _shifted(op, x, name)
+    shifted = name("shifted", _shifted(op, x, name))
     total = name("sum", op.sum(op.exp(shifted), _last(x)))
-    return op.sub(shifted, _along_last(op, x, op.log(total)))
+    return op.sub(shifted, _along_last(op, x, name("logsum", op.log(total))))
 
 
 def _log_softmax_jacobian(

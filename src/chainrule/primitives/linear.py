@@ -43,14 +43,18 @@ def _spread(op: Any, g: Any, shape: Shape, axes: Axes) -> Any:
 
 # ------------------------------------------------------------------- contractions
 
-_MATMUL = contraction("y[i, j] = sum(k, a[i, k] * b[k, j])", ("a", "b"))
-Linear(
+
+def _contracts(name: str, operands: tuple[str, ...], index: str, **rest: Any) -> None:
+    """A record whose shape and terms follow from its index formula."""
+    rule = contraction(index, operands)
+    Linear(name, operands, index, shape=rule.shape, terms=rule.terms, **rest)
+
+
+_contracts(
     "matmul",
     ("a", "b"),
-    index="y[i, j] = sum(k, a[i, k] * b[k, j])",
-    shape=_MATMUL.shape,
+    "y[i, j] = sum(k, a[i, k] * b[k, j])",
     kernel=lambda a, b: a @ b,
-    terms=_MATMUL.terms,
     transpose=lambda op, g, a, b: (
         op.matmul(g, op.transpose(b)),
         op.matmul(op.transpose(a), g),
@@ -59,14 +63,11 @@ Linear(
     source="Petersen and Pedersen (2012), The Matrix Cookbook, 2.4",
 )
 
-_LINEAR = contraction("y[n, j] = sum(k, w[j, k] * x[n, k])", ("x", "w"))
-Linear(
+_contracts(
     "linear",
     ("x", "w"),
-    index="y[n, j] = sum(k, w[j, k] * x[n, k])",
-    shape=_LINEAR.shape,
+    "y[n, j] = sum(k, w[j, k] * x[n, k])",
     kernel=lambda x, w: x @ w.T,
-    terms=_LINEAR.terms,
     transpose=lambda op, g, x, w: (op.matmul(g, w), op.matmul(op.transpose(g), x)),
     notation="x Wᵀ",
     source="One row of weights a unit; Rumelhart, Hinton, Williams (1986), eq. 1",

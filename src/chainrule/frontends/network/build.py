@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from chainrule.frontends.files import Source
 from chainrule.frontends.network.reader import parse_network
@@ -17,6 +18,11 @@ __all__ = ["build_network", "load_network"]
 _COMPOSITE_ACTIVATIONS = ("softmax", "log_softmax")
 _ENTRY_LOSS = {"mean_squared_error": "squared_error", "mean_absolute_error": "absolute_error"}
 """Losses that are another one's mean over the outputs."""
+_STABLE = {
+    ("sigmoid", "binary_cross_entropy"): "binary_cross_entropy_from_logits",
+    ("softmax", "categorical_cross_entropy"): "categorical_cross_entropy_from_logits",
+}
+"""The same loss as a function of the net inputs, finite where an output rounds to 0 or 1."""
 _KEYS = {"η": "learning_rate"}
 """What the file calls a number that derivations write otherwise."""
 
@@ -42,12 +48,17 @@ def build_network(
 
     Shapes: inputs (n, i), weights (units, inputs of the layer), targets (n, o).
     """
-    return _Build(spec).model(title, rewrite)
+    model = _Build(spec, spec.loss).model(title, rewrite)
+    stable = _STABLE.get((spec.layers[-1].activation, spec.loss))
+    if stable is None:
+        return model
+    return replace(model, stable=lambda: _Build(spec, stable).model(title, rewrite))
 
 
 class _Build:
-    def __init__(self, spec: NetworkSpec) -> None:
+    def __init__(self, spec: NetworkSpec, loss: str) -> None:
         self.spec = spec
+        self.loss = loss
         self.op = Builder()
         self.examples = len(spec.targets)
         self.leaves: list[LeafValue] = []
@@ -58,7 +69,7 @@ class _Build:
         x = self._examples(self._labels(spec.inputs.names), spec.inputs.values, "input")
         for layer in spec.layers:
             x = self._layer(layer, x)
-        loss = self._loss(x)
+        loss = self._loss(self.net if self.loss.endswith("_from_logits") else x)
         outputs = self._labels(spec.layers[-1].units)
         return Model(
             title,
@@ -124,6 +135,7 @@ class _Build:
             )
             net = op.add(net, bias) if layer.bias_sign > 0 else op.sub(net, bias)
         net = self._quantity(net, self._labels(layer.units, "net_"))
+        self.net = net
         if layer.activation == "identity":
             return net
         out = self._labels(layer.units, "out_")
@@ -173,15 +185,15 @@ class _Build:
     def _per_example(self, targets: Node, y: Node, output: LayerSpec) -> Node:
         """The loss of each example. Shapes: (n,)."""
         op, spec = self.op, self.spec
-        if spec.loss == "categorical_cross_entropy_from_logits":
+        if self.loss == "categorical_cross_entropy_from_logits":
             return op.composite(
-                spec.loss,
+                self.loss,
                 targets,
                 y,
                 naming=self._inside(output),
                 label=self._example_labels,
             )
-        entry_loss = _ENTRY_LOSS.get(spec.loss, spec.loss)
+        entry_loss = _ENTRY_LOSS.get(self.loss, self.loss)
         parameter = (spec.huber_delta,) if spec.loss == "huber" else ()
         parts = op.composite(entry_loss, targets, y, *parameter)
         if len(output.units) == 1:
@@ -227,6 +239,8 @@ class _Build:
         if spec.batch:
             how = "mean" if spec.reduction == "mean" else "sum"
             loss += f", {how} over {self.examples} examples"
+        if self.loss != spec.loss:
+            loss += "; computed from the net inputs, since an output is saturated"
         biased = [layer for layer in spec.layers if layer.biases is not None]
         if not biased:
             biases = "none"

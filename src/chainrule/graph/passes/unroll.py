@@ -22,10 +22,14 @@ __all__ = ["ScalarFold", "Unrolled", "unroll", "unrolled_size"]
 
 @dataclass(frozen=True, slots=True)
 class ScalarFold:
-    """One entry of a composite's result: row of results, place in it, rows of operands."""
+    """One entry of a composite's result: row of results, place in it, rows of operands.
+
+    The row is one list for all its entries, so that an entry which is named later is
+    known to the others by its name.
+    """
 
     composite: Composite
-    results: tuple[Node, ...]
+    results: list[Node]
     place: int
     operands: tuple[tuple[Node, ...], ...]
 
@@ -105,7 +109,17 @@ def _entries(result: Unrolled, node: Node, labels: tuple[str, ...] | None) -> li
         entries = _moved(op, node, operands)
     if labels is None:
         return entries
-    return [op.named(entry, label) for entry, label in zip(entries, labels, strict=True)]
+    return [_named(result, entry, label) for entry, label in zip(entries, labels, strict=True)]
+
+
+def _named(result: Unrolled, entry: Node, label: str) -> Node:
+    """The entry under its name; what was known of it as a composite's result stays known."""
+    named = result.op.named(entry, label)
+    fold = result.folds.get(entry)
+    if fold is not None:
+        result.folds[named] = fold
+        fold.results[fold.place] = named
+    return named
 
 
 def _sum(op: Builder, operands: list[list[Node]], terms: Any) -> Node:
@@ -153,7 +167,7 @@ def _note_fold(result: Unrolled, node: Node, entries: list[Node]) -> None:
     rows = max(1, math.prod(node.fold.operands[0].shape[:-1]))
     per_row = len(entries) // rows
     for row in range(rows):
-        results = tuple(entries[row * per_row : (row + 1) * per_row])
+        results = entries[row * per_row : (row + 1) * per_row]
         operands = []
         for operand in node.fold.operands:
             flat = result.entries[operand]
