@@ -211,18 +211,15 @@ class Builder:
         name: str,
         *operands: Operand,
         naming: Callable[[str, Node], Node] | None = None,
-        label: Callable[[Node], Node] | None = None,
     ) -> Node:
         """A composite, opened into its steps; its result can still be read as one factor.
 
-        `naming(step, node)` may name the steps inside, `label(node)` the result.
+        `naming(step, node)` may name the steps inside.
         """
         record = COMPOSITES[name]
         inputs = tuple(item if isinstance(item, Node) else self.constant(item) for item in operands)
         named = {"name": naming} if naming is not None and record.jacobian is not None else {}
         node: Node = record.define(self, *inputs, **named)
-        if label is not None:
-            node = label(node)
         if record.jacobian is None:
             return node
         return dataclasses.replace(node, fold=Fold(record, inputs))

@@ -7,9 +7,11 @@ bug.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 
 from chainrule.graph.node import Node, topological
+from chainrule.graph.passes.unroll import entry_labels
 from chainrule.primitives import CONSTANT, VARIABLE, Linear, Pointwise, Select
 
 __all__ = ["check_graph", "faults_of"]
@@ -17,7 +19,12 @@ __all__ = ["check_graph", "faults_of"]
 
 def check_graph(outputs: Iterable[Node]) -> None:
     """Raises: ValueError naming every node that breaks the grammar."""
-    broken = [f"{node!r}: {fault}" for node in topological(outputs) for fault in faults_of(node)]
+    nodes = topological(outputs)
+    broken = [f"{node!r}: {fault}" for node in nodes for fault in faults_of(node)]
+    names = Counter(label for node in nodes for label in entry_labels(node) or ())
+    broken += [
+        f"{name}: {count} things have this name" for name, count in names.items() if count > 1
+    ]
     if broken:
         raise ValueError("\n".join(broken))
 

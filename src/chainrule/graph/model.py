@@ -181,8 +181,8 @@ class Model:
 
     @functools.cached_property
     def outputs(self) -> list[Node]:
-        """The loss and the quantities beside it."""
-        return [self.loss, *(node for node in self.quantities if node is not self.loss)]
+        """The quantities in the order in which they were written down, and the loss."""
+        return list(dict.fromkeys([*self.quantities, self.loss]))
 
     @functools.cached_property
     def labels(self) -> dict[Node, tuple[str, ...]]:

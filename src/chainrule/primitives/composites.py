@@ -31,15 +31,16 @@ def _along_last(op: Any, x: Any, row: Any) -> Any:
     return op.broadcast(op.reshape(row, (*row.shape, 1)), x.shape)
 
 
-def _shifted(op: Any, x: Any, name: Name) -> Any:
-    """`x` less its largest entry, so that no exponential can overflow."""
+def _powers(op: Any, x: Any, name: Name) -> tuple[Any, Any, Any]:
+    """`x` less its largest entry, the exponentials of that, their sum: none can overflow."""
     largest = name("max", op.max(x, _last(x)))
-    return op.sub(x, _along_last(op, x, op.stop(largest)))
+    shifted = name("shifted", op.sub(x, _along_last(op, x, op.stop(largest))))
+    powers = name("exp", op.exp(shifted))
+    return shifted, powers, name("sum", op.sum(powers, _last(x)))
 
 
 def _softmax(op: Any, x: Any, name: Name = _unnamed) -> Any:
-    powers = name("exp", op.exp(_shifted(op, x, name)))
-    total = name("sum", op.sum(powers, _last(x)))
+    _, powers, total = _powers(op, x, name)
     return op.div(powers, _along_last(op, x, total))
 
 
@@ -55,8 +56,7 @@ def _softmax_jacobian(
 
 
 def _log_softmax(op: Any, x: Any, name: Name = _unnamed) -> Any:
-    shifted = name("shifted", _shifted(op, x, name))
-    total = name("sum", op.sum(op.exp(shifted), _last(x)))
+    shifted, _, total = _powers(op, x, name)
     return op.sub(shifted, _along_last(op, x, name("logsum", op.log(total))))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -214,8 +213,6 @@ class Statements:
     def named(self, node: Node, name: str, labels: tuple[str, ...] | None = None) -> Node:
         """The node under a name, as a quantity of the model; what it is folded from stays."""
         named = self.op.named(node, name, labels)
-        if node.fold is not None and named.fold is None:
-            named = dataclasses.replace(named, fold=node.fold)
         self.quantities[named] = None
         return named
 

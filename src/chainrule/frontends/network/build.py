@@ -140,14 +140,9 @@ class _Build:
             return net
         out = self._labels(layer.units, "out_")
         if layer.activation in _COMPOSITE_ACTIVATIONS:
-            result = op.composite(
-                layer.activation,
-                net,
-                naming=self._inside(layer),
-                label=lambda node: op.named(node, out[0], out),
+            return self._quantity(
+                op.composite(layer.activation, net, naming=self._inside(layer)), out
             )
-            self.quantities.append(result)
-            return result
         parameter = () if layer.activation_parameter is None else (layer.activation_parameter,)
         return self._quantity(op.apply(layer.activation, net, *parameter), out)
 
@@ -186,13 +181,8 @@ class _Build:
         """The loss of each example. Shapes: (n,)."""
         op, spec = self.op, self.spec
         if self.loss == "categorical_cross_entropy_from_logits":
-            return op.composite(
-                self.loss,
-                targets,
-                y,
-                naming=self._inside(output),
-                label=self._example_labels,
-            )
+            total = op.composite(self.loss, targets, y, naming=self._inside(output))
+            return self._example_labels(total)
         entry_loss = _ENTRY_LOSS.get(self.loss, self.loss)
         parameter = (spec.huber_delta,) if spec.loss == "huber" else ()
         parts = op.composite(entry_loss, targets, y, *parameter)
