@@ -321,7 +321,7 @@ def check(model: Model | Expression) -> Report:
                     hint=f"`chainrule explain` of {name} names the first factor that is not",
                 )
             )
-    return check_gradient(model, found.entries, list(found.entries))
+    return check_gradient(model, found.entries, model.trained)
 
 
 def updated_text(taken: Steps) -> str:

@@ -49,6 +49,7 @@ DEFINITIONS: dict[str, Callable[..., Any]] = {
     "softplus": lambda z: mp.log(1 + mp.exp(z)),
     "gelu": lambda z: z * mp.ncdf(z),
     "silu": lambda z: z / (1 + mp.exp(-z)),
+    "cross_entropy_slope": lambda t, p: -t / p if t else mp.mpf(0),
     "cross_entropy_term": lambda t, p: -t * mp.log(p) if t else mp.mpf(0),
     "huber": lambda r, delta: (
         r**2 / 2 if mp.fabs(r) <= delta else delta * mp.fabs(r) - delta**2 / 2
@@ -91,9 +92,7 @@ def expanded(formula: Formula) -> Formula:
     arguments = tuple(expanded(item) for item in formula.arguments)
     if record.is_basic:
         return Apply(formula.operation, arguments)
-    return expanded(
-        substitute(record.formula, dict(zip(record.operands, arguments, strict=True)))
-    )
+    return expanded(substitute(record.formula, dict(zip(record.operands, arguments, strict=True))))
 
 
 def rounding(record: Pointwise, point: tuple[float, ...]) -> float:

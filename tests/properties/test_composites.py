@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 from collections.abc import Callable, Iterator
@@ -101,13 +100,11 @@ def weighted(name: str, number: int, opened: bool = False, named: bool = False) 
         inside.append(op.named(node, f"{step}_inside"))
         return inside[-1]
 
-    def label(node: Node) -> Node:
-        return op.named(node, "r")
-
     if opened:
-        result = label(record.define(op, *operands))
+        result = record.define(op, *operands)
     else:
-        result = op.composite(name, *operands, naming=naming if named else None, label=label)
+        result = op.composite(name, *operands, naming=naming if named else None)
+    result = op.named(result, "r")
     weights = op.variable("g", result.shape)
     loss = op.named(op.sum(op.mul(result, weights)), "E")
     values = {
@@ -230,7 +227,7 @@ HUGE = [
     [1e4, -1e4, 0.0],
     [-1e4, -1e4, -1e4],
     [1e4, 1e4, 1e4],
-    [1e308, -1e308, 0.0],
+    [1e300, -1e300, 0.0],
     [745.0, 0.0, -745.0],
 ]
 
@@ -252,8 +249,6 @@ def test_large_logits_stay_finite(name: str, row: list[float]):
             loss = op.sum(op.slice(op.composite(name, x), (0, place), (1, 1), (1, 1)))
         found = reverse(op, loss, [x])[x]
         run = arrays.run([loss, found], values)
-        if not all(abs(a - b) < 1e308 for a, b in itertools.combinations(row, 2)):
-            continue  # the logits themselves cannot be subtracted in float64
         assert numpy.isfinite(run[loss])
         assert numpy.isfinite(run[found]).all()
         exact = [math.exp(max(entry - max(row), -800.0)) for entry in row]

@@ -174,9 +174,7 @@ def test_transpose_of_the_transpose(name: str, data: st.DataObject):
         entries = data.draw(row(math.prod(operand.shape)))
         step.values[v] = numpy.array(entries, dtype=float).reshape(operand.shape)
         again = reverse(step.op, found[operand], [step.seed, *step.operands], v)
-        swapped = [
-            entries if k == number else flat for k, flat in enumerate(step.flat_operands)
-        ]
+        swapped = [entries if k == number else flat for k, flat in enumerate(step.flat_operands)]
         only = [[p for p in terms if number in dict(p)] for terms in step.terms]
         assert step.run(again[step.seed]) == [total(terms, swapped) for terms in only]
         for other, node in enumerate(step.operands):

@@ -6,6 +6,7 @@ Data goes to standard output, everything else to standard error.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import math
 import os
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from chainrule.errors import ChainruleError, Fault, InputError
+from chainrule.errors import ChainruleError, Fault, InputError, printable
 
 if TYPE_CHECKING:
     from chainrule.explanation.documents.layout import Row
@@ -187,7 +188,7 @@ def step(
         from chainrule.frontends.files import write_atomic
 
         write_atomic(output, text)
-        click.echo(f"wrote {output}", err=True)
+        click.echo(f"wrote {printable(output)}", err=True)
     if as_json:
         _print_json(taken.as_json())
     else:
@@ -273,13 +274,21 @@ def run(arguments: Sequence[str] | None = None) -> None:
         with contextlib.suppress(AttributeError):
             stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     try:
-        command.main(arguments, prog_name="chainrule", standalone_mode=False)
+        # Not command.main: it ends with status 1, "a check failed", when a pipe is closed.
+        with command.make_context(
+            "chainrule", list(sys.argv[1:] if arguments is None else arguments)
+        ) as context:
+            command.invoke(context)
         sys.stdout.flush()
     except ChainruleError as error:
         click.echo(str(error), err=True)
         sys.exit(error.exit_status)
+    except click.exceptions.Exit as ending:
+        sys.exit(ending.exit_code)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo("\n".join(map(printable, shown.getvalue().splitlines())), err=True)
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)

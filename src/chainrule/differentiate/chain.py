@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chainrule.differentiate.reverse import reverse
+from chainrule.differentiate.reverse import reverse, times
 from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.fold import constant_value
 from chainrule.graph.passes.unroll import Unrolled
@@ -90,15 +90,7 @@ class Chain:
 
     def share(self, use: Node, derivative: Node) -> Node:
         """One summand of the chain rule: ∂loss/∂use · derivative, multiplied from the left."""
-        return self._scaled(self.adjoint[use], derivative)
-
-    def _scaled(self, left: Node, right: Node) -> Node:
-        if constant_value(left) == 1:
-            return right
-        if right.name is None and right.primitive.name in ("mul", "div"):
-            first, second = right.inputs
-            return self.op.apply(right.primitive.name, self._scaled(left, first), second)
-        return self.op.apply("mul", left, right)
+        return times(self.op, self.adjoint[use], derivative)
 
     def _add_adjoint(self, quantity: Node, operands: list[Node]) -> None:
         """Name the sum over the uses, except where it is written out in the δ right below."""

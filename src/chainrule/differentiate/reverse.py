@@ -12,10 +12,24 @@ from collections.abc import Callable, Collection, Set
 
 from chainrule.graph.build import Builder
 from chainrule.graph.node import Node, topological
+from chainrule.graph.passes.fold import constant_value
 from chainrule.graph.passes.prune import depending
 from chainrule.primitives import Linear, Pointwise, Select
 
-__all__ = ["contributions", "reverse"]
+__all__ = ["contributions", "reverse", "times"]
+
+
+def times(op: Builder, left: Node, right: Node) -> Node:
+    """A product of derivatives, multiplied out from left to right, as it is read.
+
+    δ · (out · (1 − out)) becomes δ · out · (1 − out), and g · (1/3) becomes g/3.
+    """
+    if constant_value(left) == 1 and left.shape == right.shape:
+        return right
+    if right.name is None and right.primitive.name in ("mul", "div"):
+        first, second = right.inputs
+        return op.apply(right.primitive.name, times(op, left, first), second)
+    return op.apply("mul", left, right)
 
 
 def contributions(op: Builder, node: Node, adjoint: Node) -> list[tuple[Node, Node]]:
@@ -24,7 +38,7 @@ def contributions(op: Builder, node: Node, adjoint: Node) -> list[tuple[Node, No
     if isinstance(primitive, Pointwise):
         environment = dict(zip(primitive.operands, node.inputs, strict=True), y=node)
         return [
-            (operand, op.apply("mul", adjoint, op.lower(slope, environment)))
+            (operand, times(op, adjoint, op.lower(slope, environment)))
             for operand, slope in zip(node.inputs, primitive.slopes, strict=True)
             if slope is not None
         ]

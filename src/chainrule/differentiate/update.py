@@ -21,6 +21,8 @@ def descend(op: Builder, parameter: Node, rate: Node, gradient: Node) -> Node:
 def distance_from_loss(loss: Node, parameters: Collection[Node]) -> Mapping[Node, int]:
     """How many steps that use parameters lie between each parameter and the loss.
 
+    It is 0 for one that the loss does not use.
+
     A sequential update goes by it: the parameters nearest the loss first.
     """
     wanted = set(parameters)
@@ -30,4 +32,4 @@ def distance_from_loss(loss: Node, parameters: Collection[Node]) -> Mapping[Node
         step = 1 if any(item in wanted for item in node.inputs) else 0
         for item in node.inputs:
             distance[item] = max(distance[item], distance[node] + step)
-    return {parameter: distance[parameter] for parameter in parameters if parameter in distance}
+    return {parameter: distance.get(parameter, 0) for parameter in parameters}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from chainrule.errors import Fault, InputError, closest
@@ -197,7 +198,7 @@ def _operands(items: Iterable[Any]) -> tuple[Expression, ...]:
     for item in items:
         if isinstance(item, Expression):
             found.append(item)
-        elif isinstance(item, int | float) and not isinstance(item, bool):
+        elif isinstance(item, Real) and not isinstance(item, bool):
             found.append(Expression(_op().constant(float(item)), {}, {}))
         else:
             raise TypeError(

@@ -123,7 +123,8 @@ class Builder:
                 if size != 1 and common[axis] not in (1, size):
                     shapes = " and ".join(str(item.shape) for item in inputs)
                     raise self._shape_error(name, "equal axes, or 1", f"shapes {shapes} differ")
-                common[axis] = max(common[axis], size) if size else 0
+                if size != 1:
+                    common[axis] = size
         return tuple(common)
 
     def _shape_error(self, name: str, needs: str, what: str) -> InputError:

@@ -175,7 +175,8 @@ class Model:
         if self.stable is None:
             return None
         values = {number: leaf.values for number, leaf in enumerate(self.leaves)}
-        return self.stable().with_leaves(values, self.learning_rate)
+        stable = dataclasses.replace(self.stable(), rewrite=self.rewrite)
+        return stable.with_leaves(values, self.learning_rate)
 
     # ---------------------------------------------------------------- the scalar view
 

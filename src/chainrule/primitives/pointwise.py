@@ -417,9 +417,18 @@ Pointwise(
     "cross_entropy_term",
     ("t", "p"),
     value="0 if t == 0 else -t * log(p)",
-    slopes=("-log(p)", "0 if t == 0 else -t / p"),
+    slopes=("-log(p)", "cross_entropy_slope(t, p)"),
     notation="−t · ln p",
     source="Cover and Thomas (2006), 2.1: 0 log 0 = 0 by continuity",
+    domain=((0.1, 1.0), POSITIVE),
+)
+Pointwise(
+    "cross_entropy_slope",
+    ("t", "p"),
+    value="0 if t == 0 else -t / p",
+    slopes=("-1 / p", "0 if t == 0 else t / (p * p)"),
+    notation="−t / p",
+    source="The slope of −t · ln p; 0 where t is 0, as that is 0 for every p",
     domain=((0.1, 1.0), POSITIVE),
 )
 Pointwise(

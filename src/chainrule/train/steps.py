@@ -144,8 +144,7 @@ def _check_finite(
 ) -> None:
     broken = None if math.isfinite(loss) else "the loss"
     for node, value in changed.items():
-        # x - x is 0 for finite numbers alone, scalars and arrays alike.
-        if broken is None and not _all_zero(value - value):
+        if broken is None and not _is_finite(value):
             broken = name_of(node)
     if broken is not None:
         raise NumericError(
@@ -158,8 +157,12 @@ def _check_finite(
         )
 
 
-def _all_zero(value: Any) -> bool:
-    return bool((value == 0).all()) if hasattr(value, "all") else bool(value == 0)
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    import numpy
+
+    return bool(numpy.isfinite(value).all())
 
 
 def _collected(model: Model, values: Mapping[Node, Any], scalar: bool) -> dict[int, list[float]]:

@@ -11,7 +11,7 @@ Source: Squire and Trapp (1998), SIAM Review 40.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,6 +34,9 @@ CENTRAL_STEP = 6e-6
 COMPLEX_TOLERANCE = 1e-9
 CENTRAL_TOLERANCE = 1e-6
 """Both relative to max(|gradient|, |loss|, 1e-3)."""
+ROUNDING = 2.0**-50
+ROUGHNESS = 8.0
+"""How many times the scatter of a derivative it may miss the gradient by, and judge nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,8 @@ class Differences:
 
     def check(self, name: str, direction: Any, gradient: float, size: float) -> Checked:
         """One derivative along `direction`; `size` is that of the entry (1 for a vector)."""
-        step = CENTRAL_STEP * max(1.0, abs(size))
+        unit = max(1.0, abs(size))
+        step = CENTRAL_STEP * unit
         right, left = self._run(direction, step), self._run(direction, -step)
         loss = float(self._here[self._loss])
         central = float((right[self._loss] - left[self._loss]) / (2 * step))
@@ -96,33 +100,39 @@ class Differences:
                 float((right[self._loss] - loss) / step),
             )
             return Checked(name, gradient, None, central, 0.0, "kink", sides)
-        stepped = self._complex_step(direction, size)
+        stepped = self._complex_step(direction, unit, 0.0) if self._is_analytic else None
         scale = max(abs(gradient), abs(loss), 1e-3)
-        shares = [
-            abs(derivative - gradient) / (tolerance * scale)
-            for derivative, tolerance in (
-                (central, CENTRAL_TOLERANCE),
-                (stepped, COMPLEX_TOLERANCE),
-            )
-            if derivative is not None and math.isfinite(derivative)
+        errors = [
+            _error(gradient, central, CENTRAL_TOLERANCE * scale, self._centrals(direction, step)),
+            _error(gradient, stepped, COMPLEX_TOLERANCE * scale, self._steps(direction, unit)),
         ]
-        if not shares:
-            return Checked(name, gradient, stepped, central, 0.0, "not judged")
-        error = max(shares)
-        return Checked(
-            name, gradient, stepped, central, error, "agrees" if error <= 1 else "disagrees"
-        )
+        judged = [error for error in errors if error is not None]
+        error = max(judged, default=0.0)
+        verdict: Verdict = "not judged" if not judged else "agrees" if error <= 1 else "disagrees"
+        return Checked(name, gradient, stepped, central, error, verdict)
 
     def _run(self, direction: Any, amount: complex | float) -> dict[Node, Any]:
         return self._program.run(self._perturbed(direction, amount))
 
-    def _complex_step(self, direction: Any, size: float) -> float | None:
-        if not self._is_analytic:
-            return None
-        step = COMPLEX_STEP * max(1.0, abs(size))
-        value = self._run(direction, complex(0.0, step))[self._loss]
-        derivative = float(complex(value).imag) / step
+    def _central(self, direction: Any, step: float) -> float:
+        right, left = (self._run(direction, amount)[self._loss] for amount in (step, -step))
+        return float((right - left) / (2 * step))
+
+    def _centrals(self, direction: Any, step: float) -> Iterator[float]:
+        """The same difference from other distances."""
+        return (self._central(direction, step * share) for share in (0.9, 0.75, 0.6))
+
+    def _complex_step(self, direction: Any, unit: float, shift: float) -> float | None:
+        step = COMPLEX_STEP * unit
+        value = complex(self._run(direction, complex(shift, step))[self._loss])
+        derivative = value.imag / step
         return derivative if math.isfinite(derivative) else None
+
+    def _steps(self, direction: Any, unit: float) -> Iterator[float | None]:
+        """The same derivative a few roundings beside the point."""
+        return (
+            self._complex_step(direction, unit, count * ROUNDING * unit) for count in (-2, -1, 1, 2)
+        )
 
     def _kink(self, left: Mapping[Node, Any], right: Mapping[Node, Any]) -> bool:
         """Whether a kinked step lies on different sides at the two ends."""
@@ -148,6 +158,26 @@ class Differences:
         operand, axes = node.inputs[0], node.attributes["axes"]
         before, after = (first_max_kernel(run[operand], axes) for run in (left, right))
         return not numpy.array_equal(before, after)
+
+
+def _error(
+    gradient: float,
+    derivative: float | None,
+    allowed: float,
+    repeated: Iterable[float | None],
+) -> float | None:
+    """The difference as a share of what is allowed; None where nothing can be judged.
+
+    Where rounding in the loss itself is all that a derivative shows, its repetitions
+    scatter as widely as it misses the gradient: such a one judges nothing.
+    """
+    if derivative is None or not math.isfinite(derivative):
+        return None
+    missed = abs(derivative - gradient)
+    if missed <= allowed:
+        return missed / allowed
+    seen = [derivative, *(value for value in repeated if value is not None)]
+    return None if missed <= ROUGHNESS * (max(seen) - min(seen)) else missed / allowed
 
 
 def _crosses(left: Any, here: Any, right: Any) -> bool:

@@ -64,7 +64,7 @@ class Report:
 
     @property
     def unjudged(self) -> tuple[Checked, ...]:
-        """The entries whose neighbourhood is not finite, so that no difference can judge."""
+        """The entries where the loss is too rough, or not finite, for a difference to judge."""
         return tuple(item for item in self.entries if item.verdict == "not judged")
 
     def as_json(self) -> dict[str, Any]:
@@ -110,6 +110,8 @@ def check_gradient(
     With more than `ENTRY_LIMIT` names, a sample of them is drawn and random
     directions over all of them are added; `seed` fixes both.
     """
+    # The stable form, where there is one, is smoother, and more independent.
+    model = model.in_stable_form() or model
     drawn = random.Random(seed)
     chosen = list(names)
     directions: tuple[Checked, ...] = ()

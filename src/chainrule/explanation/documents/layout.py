@@ -14,8 +14,8 @@ __all__ = ["Page", "Right", "Row", "Style"]
 
 Style = Literal["title", "heading", "plain", "value", "good", "bad", "note"]
 
-_BREAKS = re.compile(r"(?= [+−·] )")
-"""Where a formula on one line may be broken: before a sign between terms or factors."""
+_BREAKS = re.compile(r"(?= [+−·<≤>≥=≠] )|(?= if )|(?= else )|(?<=, )")
+"""Where a formula on one line may be broken: before a sign or a word, after a comma."""
 
 
 MOST_ROWS = 24
@@ -134,7 +134,7 @@ def _wrapped_formula(text: str, width: int) -> list[str]:
             end += 1
         if used > width and fitting:
             end = -min(fitting)[2]
-        rows.append("".join(pieces[first:end]).lstrip())
+        rows.append("".join(pieces[first:end]).strip())
         first = end
     return rows
 

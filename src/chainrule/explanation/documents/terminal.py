@@ -7,6 +7,7 @@ import operator
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from chainrule.errors import printable
 from chainrule.explanation.derivation import Derivation, Factor, Line, Update, partial
 from chainrule.explanation.documents.layout import Page, Right, Row
 from chainrule.explanation.printers.boxes import Box, beside, cells, fraction, line
@@ -43,7 +44,7 @@ def explanation_rows(explanation: Explanation, width: int) -> list[Row]:
 def values_rows(values: Values, width: int) -> list[Row]:
     """The document of `chainrule show`."""
     page = Page(width)
-    page.add(values.title, "title")
+    page.add(printable(values.title), "title")
     for topic, choice in values.conventions:
         page.add(f"{topic}: {choice}", "note")
     for role, title in (
@@ -101,7 +102,7 @@ class _Derivations:
 
     def rows(self) -> list[Row]:
         explanation, page = self.explanation, self.page
-        page.add(explanation.title, "title")
+        page.add(printable(explanation.title), "title")
         for topic, choice in explanation.conventions:
             page.add(f"{topic}: {choice}", "note")
         if explanation.learning_rate is not None:
@@ -196,7 +197,11 @@ class _Derivations:
             for place, inner in enumerate(part.factors):
                 left += [line(" · ")] if place else []
                 left.append(_symbol(inner.over, inner.by))
-            self.page.equation(beside(left), _rights(part.product, self.symbols), 4)
+            whole = beside(left)
+            if whole.width + 4 > self.page.width:
+                self.page.add(f"through {part.through}:", indent=4)
+                whole = line("  ")
+            self.page.equation(whole, _rights(part.product, self.symbols), 4)
         rest = len(item.contributions) - len(shown)
         if rest:
             total = sum(abs(part.value) for part in item.contributions)
@@ -262,13 +267,17 @@ class _Derivations:
             left, right = checks["one_sided"]
             page.add(
                 "Check: a kink lies here, so that no difference can judge; the slope is about "
-                f"{left:.6g} on the left, {right:.6g} on the right",
+                f"{_about(left)} on the left, {_about(right)} on the right",
                 "note",
                 indent=1,
             )
             return
         if verdict == "not judged":
-            page.add("Check: not judged, the loss beside the point is not finite", "note", indent=1)
+            page.add(
+                "Check: not judged: the loss is too rough here, or not finite, for a difference",
+                "note",
+                indent=1,
+            )
             return
         agrees = verdict == "agrees"
         mark = "✓ agrees" if agrees else "✗ DISAGREES"
@@ -280,6 +289,10 @@ class _Derivations:
             if checks.get(key) is not None:
                 value = pretty_number(checks[key])
                 page.add(f"{called:<18} {value}  {mark}", "good" if agrees else "bad", indent=4)
+
+
+def _about(value: float) -> str:
+    return f"{value:.6g}".replace("-", "−")
 
 
 def _fraction_of(symbol: str) -> Box:
@@ -296,7 +309,7 @@ def steps_rows(taken: Steps, width: int) -> list[Row]:
     """The document of `chainrule step`."""
     page = Page(width)
     count = "1 step" if taken.count == 1 else f"{taken.count} steps"
-    page.add(f"{taken.model.title}: {count}, {taken.order}", "title")
+    page.add(f"{printable(taken.model.title)}: {count}, {taken.order}", "title")
     page.add(f"{taken.model.learning_rate_name} = {taken.model.learning_rate}", "note")
     page.heading("Loss")
     page.add(f"before {pretty_number(taken.losses[0])}", indent=2)
@@ -316,7 +329,7 @@ def steps_rows(taken: Steps, width: int) -> list[Row]:
 def report_rows(report: Report, width: int) -> list[Row]:
     """The document of `chainrule check`."""
     page = Page(width)
-    page.add(f"{report.title}: {report.total} derivatives", "title")
+    page.add(f"{printable(report.title)}: {report.total} derivatives", "title")
     page.add(
         f"tolerance: {report.complex_tolerance:g} for complex steps, "
         f"{report.central_tolerance:g} for central differences, relative to the largest of "
@@ -333,11 +346,10 @@ def report_rows(report: Report, width: int) -> list[Row]:
         page.add("complex steps are left out where a function does not take them", "note")
     for item in report.kinks:
         assert item.one_sided is not None
-        left, right = item.one_sided
+        left, right = map(_about, item.one_sided)
         page.add(
-            f"kink: {item.parameter}: the slope is about {left:.6g} on the left and {right:.6g} on "
-            "the right; "
-            f"{pretty_number(item.gradient)} is taken",
+            f"kink: {item.parameter}: the slope is about {left} on the left and {right} on the "
+            f"right; {pretty_number(item.gradient)} is taken",
             "note",
         )
     broken = [item for item in (*report.entries, *report.directions) if item.verdict == "disagrees"]
@@ -345,7 +357,7 @@ def report_rows(report: Report, width: int) -> list[Row]:
         _disagreement(page, item)
     if report.unjudged:
         names = ", ".join(item.parameter for item in report.unjudged[:MOST_TERMS])
-        page.add(f"not judged: {names}: the loss beside the point is not finite", "note")
+        page.add(f"not judged: {names}: the loss is too rough there, or not finite", "note")
     worst = report.worst
     if broken:
         assert worst is not None

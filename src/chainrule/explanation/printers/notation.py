@@ -70,8 +70,9 @@ class Notation(Generic[T]):
         """A number, as it was computed."""
         raise NotImplementedError
 
-    def is_negative(self, value: float) -> bool:
-        """Whether the number is written with a minus."""
+    @staticmethod
+    def is_negative(value: float) -> bool:
+        """Whether the number is written with a minus, as -0.0 is."""
         return math.copysign(1.0, value) < 0
 
     # ------------------------------------------------------------------- the walk
@@ -108,11 +109,13 @@ class Notation(Generic[T]):
         return self.bracket(written) if loose else written
 
     def _literal(self, value: float) -> Printed[T]:
-        whole = value.is_integer() and abs(value) < 1e15
+        whole = (
+            value.is_integer() and abs(value) < 1e15 and (value != 0 or not self.is_negative(value))
+        )
         written = (
             self.text(str(int(value)).replace("-", self.minus)) if whole else self.number(value)
         )
-        return written, SIGN if value < 0 else ATOM
+        return written, SIGN if self.is_negative(value) else ATOM
 
     def _value(self, value: float) -> Printed[T]:
         written = self.number(value)

@@ -46,7 +46,7 @@ def inline(
 
 
 def pretty_number(value: float) -> str:
-    """All digits, with a proper minus sign; zero has none."""
+    """A result with all its digits and a proper minus sign; a zero has no sign."""
     return repr(float(value) + 0.0).replace("-", MINUS)
 
 
@@ -99,22 +99,25 @@ def _magnitude(
     return beside([bar, inner, bar]), ATOM
 
 
-def _cross_entropy(
-    to: Notation[Box], arguments: tuple[Formula, ...], values: Values
-) -> tuple[Box, int]:
-    """−t · ln p, which is 0 where t is 0, whatever p is."""
-    target, probability = arguments
-    return to.printed(_times_log(Apply("neg", (target,)), probability), values)
+def _guarded(write: Callable[[Formula, Formula], Formula]) -> Form:
+    """A form in t and p that is 0 where t is 0, whatever p is: that much goes without saying."""
+
+    def form(to: Notation[Box], arguments: tuple[Formula, ...], values: Values) -> tuple[Box, int]:
+        target, probability = arguments
+        return to.printed(write(Apply("neg", (target,)), probability), values)
+
+    return form
 
 
 def _times_log(target: Formula, probability: Formula) -> Formula:
     return Apply("mul", (target, Apply("log", (probability,))))
 
 
+def _over(target: Formula, probability: Formula) -> Formula:
+    return Apply("div", (target, probability))
+
+
 def _choice(to: Notation[Box], arguments: tuple[Formula, ...], values: Values) -> tuple[Box, int]:
-    match arguments:
-        case [Apply("equal", [_, Number(0.0)]), Number(0.0), rest]:
-            return to.printed(rest, values)  # a guard: 0 · ln 0 and 0/0 count as 0
     condition, first, second = (to.within(item, values, COMPARISON) for item in arguments)
     return beside([first, line(" if "), condition, line(" else "), second]), CHOICE
 
@@ -129,13 +132,14 @@ class _Unicode(Notation[Box]):
         self.symbols = symbols
 
     minus = MINUS
-    negated: ClassVar = {"cross_entropy_term": _times_log}
+    negated: ClassVar = {"cross_entropy_term": _times_log, "cross_entropy_slope": _over}
     forms: ClassVar = {
         "pow": _power,
         "exp": _exponential,
         "abs": _magnitude,
         "where": _choice,
-        "cross_entropy_term": _cross_entropy,
+        "cross_entropy_term": _guarded(_times_log),
+        "cross_entropy_slope": _guarded(_over),
         "less": _comparison("<"),
         "less_equal": _comparison("≤"),
         "greater": _comparison(">"),
@@ -166,11 +170,8 @@ class _Unicode(Notation[Box]):
         right = Box(("⎞", *("⎟",) * middle, "⎠"), inner.baseline)
         return beside([left, inner, right])
 
-    def is_negative(self, value: float) -> bool:
-        return value < 0
-
     def number(self, value: float) -> Box:
-        return line(pretty_number(value))
+        return line(repr(float(value)).replace("-", MINUS))
 
 
 _SIGNS = {"add": (SUM, " + "), "sub": (SUM, f" {MINUS} "), "mul": (PRODUCT, " · ")}

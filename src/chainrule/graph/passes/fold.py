@@ -27,7 +27,7 @@ def constant_value(node: Node) -> float | None:
 
 
 def _is_power_of_two(value: float) -> bool:
-    return value != 0 and math.isfinite(value) and abs(math.frexp(value)[0]) == 0.5
+    return abs(math.frexp(value)[0]) == 0.5
 
 
 def fold_constants(op: Builder, primitive: Pointwise, inputs: tuple[Node, ...]) -> Node | None:
@@ -46,6 +46,13 @@ def fold_constants(op: Builder, primitive: Pointwise, inputs: tuple[Node, ...]) 
 
 def _is_exact_quotient(a: float, b: float) -> bool:
     return _is_power_of_two(b) or (b != 0 and math.fmod(a, b) == 0)
+
+
+def _is_exact_product(a: float, b: float) -> bool:
+    """Whether a * (b * x) is (a * b) * x: one of them only shifts the binary point, and not far."""
+    return all(2.0**-64 <= abs(value) <= 2.0**64 for value in (a, b)) and (
+        _is_power_of_two(a) or _is_power_of_two(b)
+    )
 
 
 def _neg(op: Builder, inputs: tuple[Node, ...], values: list[float | None]) -> Node | None:
@@ -67,10 +74,8 @@ def _mul(op: Builder, inputs: tuple[Node, ...], values: list[float | None]) -> N
             return op.neg(other)
         if factor is not None and other.primitive.name == "mul" and other.name is None:
             inner = constant_value(other.inputs[0])
-            if inner is not None and (_is_power_of_two(factor) or _is_power_of_two(inner)):
+            if inner is not None and _is_exact_product(factor, inner):
                 return op.mul(op.constant(factor * inner), other.inputs[1])
-    if b.primitive.name == "div" and b.name is None and constant_value(b.inputs[0]) == 1:
-        return op.div(a, b.inputs[1])
     return None
 
 

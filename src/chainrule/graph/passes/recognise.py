@@ -28,7 +28,20 @@ def recognise(op: Builder, primitive: Pointwise, inputs: tuple[Node, ...]) -> No
     for one, power in (denominator.inputs, denominator.inputs[::-1]):
         if constant_value(one) != 1 or power.primitive.name != "exp" or power.name is not None:
             continue
-        exponent = power.inputs[0]
-        if exponent.primitive.name == "neg" and exponent.name is None:
-            return op.sigmoid(exponent.inputs[0])
+        opposite = _opposite(op, power.inputs[0])
+        if opposite is not None:
+            return op.sigmoid(opposite)
+    return None
+
+
+def _opposite(op: Builder, node: Node) -> Node | None:
+    """`z` where `node` spells out -z, as `-z` or as a product with a negative number."""
+    if node.name is not None:
+        return None
+    if node.primitive.name == "neg":
+        return node.inputs[0]
+    if node.primitive.name == "mul":
+        factor = constant_value(node.inputs[0])
+        if factor is not None and factor < 0:
+            return op.mul(-factor, node.inputs[1])
     return None
