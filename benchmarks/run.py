@@ -1,6 +1,6 @@
 """Speed as ratios within one run: peers and chainrule interleaved, medians compared.
 
-    python benchmarks/run.py [--json] [--repeats N]
+python benchmarks/run.py [--json] [--repeats N]
 """
 
 from __future__ import annotations
