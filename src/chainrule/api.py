@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "explain", "load", "show", "step", "updated_text"]
 
+MOST_CHECKED = 500
+"""Derivations that are checked one by one; of more, as many are drawn, and directions added."""
+
 
 def load(
     model: str | os.PathLike[str],
@@ -266,7 +269,7 @@ def _checks(model: Model, derivations: Sequence[Derivation]) -> dict[str, dict[s
     from chainrule.verify.report import as_json, check_gradient
 
     gradient = {item.parameter: item.gradient for item in derivations}
-    report = check_gradient(model, gradient, list(gradient))
+    report = check_gradient(model, gradient, list(gradient), MOST_CHECKED)
     checks: dict[str, dict[str, object]] = {}
     for item in report.entries:
         fields = as_json(item)

@@ -93,15 +93,19 @@ class Descent:
 
     def updated_before(self, parameter: Node) -> tuple[str, ...]:
         """The parameters whose new values the gradient of `parameter` is computed with."""
-        earlier: set[Node] = set()
-        for stage in self._stages:
-            if parameter in stage.parameters:
-                break
-            earlier.update(stage.parameters)
+        earlier = self._earlier[parameter]
         if not earlier:
             return ()
         read = topological([self.gradients[parameter]], self._known.__contains__)
         return tuple(node.name or "" for node in read if node in earlier)
+
+    @functools.cached_property
+    def _earlier(self) -> dict[Node, frozenset[Node]]:
+        """For each parameter, those that are updated before it."""
+        found: dict[Node, frozenset[Node]] = {}
+        for stage in self._stages:
+            found.update(dict.fromkeys(stage.parameters, frozenset(found)))
+        return found
 
     def evaluate(self, leaves: Mapping[Node, Any]) -> Any:
         """The loss alone."""

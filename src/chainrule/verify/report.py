@@ -103,21 +103,25 @@ def as_json(item: Checked) -> dict[str, Any]:
 
 
 def check_gradient(
-    model: Model, gradient: Mapping[str, float], names: Sequence[str], seed: int = 0
+    model: Model,
+    gradient: Mapping[str, float],
+    names: Sequence[str],
+    most: int = ENTRY_LIMIT,
+    seed: int = 0,
 ) -> Report:
     """Compare the entries `names` of `gradient` with independent derivatives.
 
-    With more than `ENTRY_LIMIT` names, a sample of them is drawn and random
-    directions over all of them are added; `seed` fixes both.
+    With more than `most` names, as many of them are drawn and random directions
+    over all of them are added; `seed` fixes both.
     """
     # The stable form, where there is one, is smoother, and more independent.
     model = model.in_stable_form() or model
     drawn = random.Random(seed)
     chosen = list(names)
     directions: tuple[Checked, ...] = ()
-    if len(chosen) > ENTRY_LIMIT:
+    if len(chosen) > most:
         directions = _directions(model, gradient, chosen, drawn)
-        chosen = [names[place] for place in sorted(drawn.sample(range(len(names)), ENTRY_LIMIT))]
+        chosen = [names[place] for place in sorted(drawn.sample(range(len(names)), most))]
     small = model.scalar_size * len(chosen) <= SCALAR_WORK
     entries = (_by_scalars if small else _by_arrays)(model, gradient, chosen)
     return Report(model.title, len(names), entries, directions)
