@@ -11,14 +11,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from chainrule.differentiate.chain import Chain
 from chainrule.engines import reference
 from chainrule.errors import Fault, InputError, NumericError
-from chainrule.explanation.derivation import Derivation, Derivations, Line, Update
+from chainrule.explanation.derivation import Line
 from chainrule.explanation.schema import Explanation
-from chainrule.explanation.values import Values, is_saturated, non_finite, quantities
+from chainrule.explanation.values import Values, is_saturated, quantities, raise_non_finite
 from chainrule.graph.model import Model, Order
-from chainrule.graph.node import Node
 from chainrule.graph.trace import Trace
 
 if TYPE_CHECKING:
@@ -27,9 +25,6 @@ if TYPE_CHECKING:
     from chainrule.verify.report import Report
 
 __all__ = ["check", "explain", "load", "show", "step", "updated_text"]
-
-MOST_CHECKED = 500
-"""Derivations that are checked one by one; of more, as many are drawn, and directions added."""
 
 
 def load(
@@ -135,82 +130,12 @@ def explain(
     Raises: InputError for an unknown name; NumericError where a quantity or a
     derivative is not finite.
     """
+    from chainrule.workings import Workings
+
     model = _model(model)
-    chosen: Order = order or model.order
-    names = _resolved(model, [parameters] if isinstance(parameters, str) else parameters)
-    unrolled = model.unrolled
-    node_of = {
-        label: node
-        for leaf in model.leaves
-        for label, node in zip(leaf.labels, unrolled.entries[leaf.node], strict=True)
-    }
-    loss = unrolled.entries[model.loss][0]
-    asked = [node_of[name] for name in names]
-    # A sequential update needs the gradients of all parameters, even to explain one.
-    others = model.trained if chosen == "sequential" and model.learning_rate is not None else ()
-    chain = Chain(unrolled, loss, dict.fromkeys([*asked, *(node_of[name] for name in others)]))
-    trace = _trace(model, chain)
-    workings = Derivations(chain, trace)
-    derivations = [workings.derive(node) for node in asked]
-    shared = workings.shared(derivations)
-    _raise_non_finite(shared, derivations)
-    updates = (
-        _updates(model, chain, trace, chosen, asked) if model.learning_rate is not None else {}
-    )
-    checks = _checks(model, derivations) if checked else {}
-    return Explanation(
-        model.title,
-        loss.name or "",
-        trace[loss],
-        chosen,
-        None if model.learning_rate is None else (model.learning_rate_name, model.learning_rate),
-        model.conventions,
-        tuple(
-            dataclasses.replace(
-                item,
-                update=updates.get(item.parameter),
-                checks=checks.get(item.parameter, {}),
-            )
-            for item in derivations
-        ),
-        tuple(shared),
-    )
-
-
-def _resolved(model: Model, parameters: Sequence[str] | None) -> list[str]:
-    if not parameters:
-        return list(model.trained)
-    faults: list[Fault] = []
-    names: dict[str, None] = {}
-    for name in parameters:
-        try:
-            names[model.resolve(name)] = None
-        except InputError as error:
-            faults.extend(error.faults)
-    if faults:
-        raise InputError(*faults)
-    return list(names)
-
-
-def _trace(model: Model, chain: Chain) -> Trace:
-    """The numbers of the forward pass and of every derivative. Raises: NumericError."""
-    values = reference.run([chain.loss], reference.leaf_values(model))
-    _raise_non_finite_quantity(model, values)
-    uses = [use for group in chain.uses.values() for use in group]
-    derivatives = [
-        *chain.adjoint.values(),
-        *(derivative for _, derivative in uses),
-        *(chain.share(*use) for use in uses),
-    ]
-    return Trace(reference.run(derivatives, values))
-
-
-def _raise_non_finite_quantity(model: Model, values: Mapping[Node, float]) -> None:
-    trace = Trace(values)
-    nodes = quantities(model.unrolled, [model.loss])
-    error = non_finite([Line(node.name or "", node, trace) for node in nodes])
-    if error is not None:
-        raise error
+    names = [parameters] if isinstance(parameters, str) else parameters
+    workings = Workings(model, model.resolve_all(names or model.trained), order or model.order)
+    return workings.explanation(checked)
 
 
 def _check_forward(model: Model) -> None:
@@ -220,66 +145,7 @@ def _check_forward(model: Model) -> None:
     """
     if reference.takes(model):
         loss = model.unrolled.entries[model.loss][0]
-        _raise_non_finite_quantity(model, reference.run([loss], reference.leaf_values(model)))
-
-
-def _raise_non_finite(shared: Sequence[Line], derivations: Sequence[Derivation]) -> None:
-    lines = list(shared)
-    for item in derivations:
-        lines.extend(item.factors)
-        if item.result is not None:
-            lines.append(item.result)
-    error = non_finite(lines)
-    if error is not None:
-        raise error
-
-
-def _updates(
-    model: Model, chain: Chain, trace: Trace, order: Order, asked: Sequence[Node]
-) -> dict[str, Update]:
-    """One step on each asked parameter that is trained."""
-    from chainrule.engines.descent import scalar_descent
-    from chainrule.train.steps import needed_rate
-
-    rate = needed_rate(model)
-    symbol = chain.op.variable(model.learning_rate_name)
-    trained = set(model.trained)
-    parameters = [node for node in chain.wrt if node.name in trained]
-    descent = scalar_descent(chain, parameters, symbol, order)
-    gradients, changed = descent.update({**trace.values, symbol: rate})
-    updates = {}
-    for node in asked:
-        if node in changed:
-            name = node.name or ""
-            updates[name] = Update(
-                name,
-                f"d{chain.loss.name}_d{name}",
-                model.learning_rate_name,
-                trace[node],
-                rate,
-                gradients[node],
-                changed[node],
-                descent.updated_before(node),
-            )
-    return updates
-
-
-def _checks(model: Model, derivations: Sequence[Derivation]) -> dict[str, dict[str, object]]:
-    """The independent derivatives of each derivation's gradient, by parameter."""
-    from chainrule.verify.report import as_json, check_gradient
-
-    gradient = {item.parameter: item.gradient for item in derivations}
-    report = check_gradient(model, gradient, list(gradient), MOST_CHECKED)
-    checks: dict[str, dict[str, object]] = {}
-    for item in report.entries:
-        fields = as_json(item)
-        del fields["parameter"], fields["gradient"]
-        checks[item.parameter] = fields
-    if report.directions:
-        verdict = "agrees" if report.passed else "disagrees"
-        for name in gradient:
-            checks.setdefault(name, {"method": "random directions", "verdict": verdict})
-    return checks
+        raise_non_finite(model, Trace(reference.run([loss], reference.leaf_values(model))))
 
 
 def step(

@@ -262,3 +262,39 @@ def test_sequential_step(seed: int):
     taken = api.step(model, 1, order="sequential")
     for ours, theirs in zip(grouped(model, taken.parameters), expected, strict=True):
         assert_close(ours, theirs, 1e-9)
+
+
+@pytest.mark.parametrize("weight", [5.0, 20.0, 40.0, 300.0, 900.0])
+@pytest.mark.parametrize("target", [[1.0, 0.0], [0.0, 1.0], [0.25, 0.75]], ids=str)
+@pytest.mark.parametrize(
+    ("activation", "loss", "stable"),
+    [
+        ("sigmoid", "binary_cross_entropy", "binary_cross_entropy_from_logits"),
+        ("softmax", "categorical_cross_entropy", "categorical_cross_entropy_from_logits"),
+    ],
+)
+def test_saturated_cross_entropy(
+    activation: str, loss: str, stable: str, target: list[float], weight: float
+):
+    """Where an output rounds to 0 or 1, the loss and its gradient are those of the logits."""
+    layer: Description = {
+        "units": 2,
+        "weights": [[weight, 1.0], [-weight, 0.5]],
+        "biases": [0.1, -0.2],
+    }
+    description: Description = {
+        "loss": loss,
+        "learning_rate": 0.1,
+        "inputs": [1.0, -0.5],
+        "targets": target,
+        "layers": [layer | {"activation": activation}],
+    }
+    twin = Twin(description | {"loss": stable, "layers": [layer | {"activation": "identity"}]})
+    expected = twin.loss()
+    explanation = api.explain(network(description))
+    assert explanation.loss_value == pytest.approx(expected.item(), rel=1e-9, abs=1e-12)
+    entries = {item.parameter: item.gradient for item in explanation.derivations}
+    gradients = torch.autograd.grad(expected, twin.trained)
+    for ours, theirs in zip(grouped(network(description), entries), gradients, strict=True):
+        assert_close(ours, theirs, 1e-6)
+    assert api.check(network(description)).passed

@@ -26,8 +26,18 @@ ALLOWED: dict[str, set[str]] = {
     "engines": GRAPH | {"differentiate"},
     "verify": GRAPH | {"engines", "wire"},
     "train": GRAPH | {"differentiate", "engines"},
+    "workings": GRAPH | {"differentiate", "explanation", "engines", "verify"},
     "api": GRAPH
-    | {"differentiate", "frontends", "explanation", "engines", "verify", "train", "examples"},
+    | {
+        "differentiate",
+        "frontends",
+        "explanation",
+        "engines",
+        "verify",
+        "train",
+        "examples",
+        "workings",
+    },
     "cli": {"api", "errors", "explanation", "frontends.files"},
     "examples": set(),
 }

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from chainrule.errors import Fault, NumericError
 from chainrule.explanation.derivation import SATURATED_BELOW, Line
+from chainrule.graph.model import Model
 from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.unroll import Unrolled
 from chainrule.graph.trace import Trace
 from chainrule.primitives import Pointwise
 from chainrule.primitives.record import evaluate
 
-__all__ = ["Values", "is_saturated", "non_finite", "quantities"]
+__all__ = ["Values", "is_saturated", "non_finite", "quantities", "raise_non_finite"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,14 @@ def non_finite(lines: list[Line]) -> NumericError | None:
                 )
             )
     return None
+
+
+def raise_non_finite(model: Model, trace: Trace) -> None:
+    """Raises: NumericError naming the first quantity on the way to the loss that is not finite."""
+    nodes = quantities(model.unrolled, [model.loss])
+    error = non_finite([Line(node.name or "", node, trace) for node in nodes])
+    if error is not None:
+        raise error
 
 
 _HINTS = {

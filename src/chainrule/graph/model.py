@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -94,6 +94,19 @@ class Model:
     def trained(self) -> tuple[str, ...]:
         """The names of the entries that an update changes, leaf by leaf."""
         return tuple(name for leaf in self.leaves if leaf.trained for name, _ in leaf.entries)
+
+    def resolve_all(self, names: Iterable[str]) -> list[str]:
+        """The leaf entries that `names` mean, once each. Raises: InputError with every fault."""
+        faults: list[Fault] = []
+        found: dict[str, None] = {}
+        for name in names:
+            try:
+                found[self.resolve(name)] = None
+            except InputError as error:
+                faults.extend(error.faults)
+        if faults:
+            raise InputError(*faults)
+        return list(found)
 
     @property
     def numbers(self) -> dict[str, float]:

@@ -1,0 +1,143 @@
+"""The workings behind an explanation: a model differentiated towards what is asked, run once.
+
+This is where the rooms of the house meet: the chain (differentiate), its numbers
+(engines), their reading (explanation), one update and the check (verify).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chainrule.differentiate.chain import Chain
+from chainrule.engines import reference
+from chainrule.engines.descent import scalar_descent
+from chainrule.explanation.derivation import Derivation, Derivations, Line, Update
+from chainrule.explanation.schema import Explanation
+from chainrule.explanation.values import non_finite, raise_non_finite
+from chainrule.graph.model import Model, Order
+from chainrule.graph.trace import Trace
+
+__all__ = ["Workings"]
+
+MOST_CHECKED = 500
+"""Derivations that are checked one by one; of more, as many are drawn, and directions added."""
+
+
+class Workings:
+    """The chain from the loss to the leaf entries `names`, with the numbers of one run.
+
+    Raises: NumericError where a quantity or a derivative is not finite.
+    """
+
+    def __init__(self, model: Model, names: Sequence[str], order: Order) -> None:
+        self.model = model
+        self.order = order
+        entries = model.unrolled.entries
+        node_of = {
+            name: node
+            for leaf in model.leaves
+            for name, node in zip(leaf.labels, entries[leaf.node], strict=True)
+        }
+        self.asked = [node_of[name] for name in names]
+        # A sequential update needs the gradients of all parameters, even to explain one.
+        updates_all = order == "sequential" and model.learning_rate is not None
+        others = [node_of[name] for name in model.trained] if updates_all else []
+        loss = entries[model.loss][0]
+        self.chain = Chain(model.unrolled, loss, dict.fromkeys([*self.asked, *others]))
+        self.trace = self._run()
+
+    def _run(self) -> Trace:
+        """The numbers of the forward pass and of every derivative."""
+        chain = self.chain
+        values = reference.run([chain.loss], reference.leaf_values(self.model))
+        raise_non_finite(self.model, Trace(values))
+        uses = [use for group in chain.uses.values() for use in group]
+        derivatives = [
+            *chain.adjoint.values(),
+            *(derivative for _, derivative in uses),
+            *(chain.share(*use) for use in uses),
+        ]
+        return Trace(reference.run(derivatives, values))
+
+    def explanation(self, checked: bool = True) -> Explanation:
+        """Everything that was asked, each with its update and, if `checked`, its check."""
+        model, reader = self.model, Derivations(self.chain, self.trace)
+        derivations = [reader.derive(node) for node in self.asked]
+        shared = reader.shared(derivations)
+        _raise_non_finite_derivative(shared, derivations)
+        updates = self._updates()
+        checks = self._checks(derivations) if checked else {}
+        rate = model.learning_rate
+        return Explanation(
+            model.title,
+            reader.loss,
+            self.trace[self.chain.loss],
+            self.order,
+            None if rate is None else (model.learning_rate_name, rate),
+            model.conventions,
+            tuple(
+                dataclasses.replace(
+                    item,
+                    update=updates.get(item.parameter),
+                    checks=checks.get(item.parameter, {}),
+                )
+                for item in derivations
+            ),
+            tuple(shared),
+        )
+
+    def _updates(self) -> dict[str, Update]:
+        """One step on each asked parameter that is trained, by name."""
+        model, chain = self.model, self.chain
+        if model.learning_rate is None:
+            return {}
+        rate = chain.op.variable(model.learning_rate_name)
+        trained = set(model.trained)
+        parameters = [node for node in chain.wrt if node.name in trained]
+        descent = scalar_descent(chain, parameters, rate, self.order)
+        gradients, changed = descent.update({**self.trace.values, rate: model.learning_rate})
+        return {
+            node.name or "": Update(
+                node.name or "",
+                f"d{chain.loss.name}_d{node.name}",
+                model.learning_rate_name,
+                self.trace[node],
+                model.learning_rate,
+                gradients[node],
+                changed[node],
+                descent.updated_before(node),
+            )
+            for node in self.asked
+            if node in changed
+        }
+
+    def _checks(self, derivations: Sequence[Derivation]) -> dict[str, Mapping[str, Any]]:
+        """The independent derivatives of each gradient, by parameter."""
+        from chainrule.verify.report import as_json, check_gradient
+
+        gradient = {item.parameter: item.gradient for item in derivations}
+        report = check_gradient(self.model, gradient, list(gradient), MOST_CHECKED)
+        verdict = "agrees" if report.passed else "disagrees"
+        checks: dict[str, Mapping[str, Any]] = {}
+        if report.directions:
+            checks = {
+                name: {"method": "random directions", "verdict": verdict} for name in gradient
+            }
+        for item in report.entries:
+            fields = as_json(item)
+            del fields["parameter"], fields["gradient"]
+            checks[item.parameter] = fields
+        return checks
+
+
+def _raise_non_finite_derivative(shared: Sequence[Line], derivations: Sequence[Derivation]) -> None:
+    lines = list(shared)
+    for item in derivations:
+        lines.extend(item.factors)
+        if item.result is not None:
+            lines.append(item.result)
+    error = non_finite(lines)
+    if error is not None:
+        raise error
