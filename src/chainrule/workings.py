@@ -86,6 +86,7 @@ class Workings:
                 for item in derivations
             ),
             tuple(shared),
+            self.trace.by_name | ({} if rate is None else {model.learning_rate_name: rate}),
         )
 
     def _updates(self) -> dict[str, Update]:

@@ -60,7 +60,7 @@ def test_no_stored_document_is_left_over() -> None:
 
 SHOWN = re.compile(r"(?<![\w.\[,])([−-]?)(\d+(?:\.\d+)?(?:e[+−-]?\d+)?)(?!\.?\d|[A-Za-z_\]])")
 NUMBERED = re.compile(r"^ \d+\. ")
-COUNTS = re.compile(r"\d+ (?:steps?|derivatives|examples)\b|direction \d+")
+COUNTS = re.compile(r"\d+ (?:steps?|derivatives|examples|inputs?)\b|→ \d+ |direction \d+")
 
 
 def shown(text: str) -> list[tuple[str, float]]:

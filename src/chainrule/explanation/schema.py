@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,10 @@ VALUES_SCHEMA = "chainrule.values/1"
 
 @dataclass(frozen=True)
 class Explanation:
-    """Derivations of one model, and the lines of working that they share."""
+    """Derivations of one model, and the lines of working that they share.
+
+    `values` holds the number of every name that a formula may speak of.
+    """
 
     title: str
     loss: str
@@ -27,6 +31,7 @@ class Explanation:
     conventions: tuple[tuple[str, str], ...]
     derivations: tuple[Derivation, ...]
     shared: tuple[Line, ...]
+    values: Mapping[str, float]
 
     def as_json(self) -> dict[str, Any]:
         """The documented form, schema `chainrule.derivation/1`."""
@@ -36,6 +41,7 @@ class Explanation:
             "conventions": {**dict(self.conventions), "update order": self.order},
             "learning_rate": None if self.learning_rate is None else self.learning_rate[1],
             "loss": {"name": self.loss, "value": number(self.loss_value)},
+            "values": plain(dict(self.values)),
             "shared": [{"name": line.node.name, **_line(line)} for line in self.shared],
             "derivations": [_derivation(item) for item in self.derivations],
         }

@@ -21,6 +21,6 @@ class Trace:
         return self.values[node]
 
     @functools.cached_property
-    def by_name(self) -> Mapping[str, float]:
+    def by_name(self) -> dict[str, float]:
         """The numbers of the named nodes; no two nodes of a scalar graph share a name."""
         return {node.name: value for node, value in self.values.items() if node.name is not None}

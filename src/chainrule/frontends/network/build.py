@@ -241,4 +241,10 @@ class _Build:
                 "trained" if any(layer.train_biases for layer in biased) else "held fixed",
             ]
             biases = ", ".join(word for word in words if word)
-        return (("loss", loss), ("biases", biases))
+        return (("network", self._shape()), ("loss", loss), ("biases", biases))
+
+    def _shape(self) -> str:
+        """`2 inputs → 3 sigmoid → 2 sigmoid`."""
+        count = len(self.spec.inputs.names)
+        layers = (f"{len(layer.units)} {layer.activation}" for layer in self.spec.layers)
+        return " → ".join([f"{count} input" + "s" * (count != 1), *layers])
