@@ -95,12 +95,14 @@ def expanded(formula: Formula) -> Formula:
     return expanded(substitute(record.formula, dict(zip(record.operands, arguments, strict=True))))
 
 
-def rounding(record: Pointwise, point: tuple[float, ...]) -> float:
-    """How far the value may be off when each operation of its formula is off by 1 ulp.
+def rounding(record: Pointwise, point: tuple[float, ...], slope: str | None = None) -> float:
+    """How far the value, or a slope, may be off when each operation is off by 1 ulp.
 
     Each operation in turn is disturbed, and what comes of it is added up.
     """
     formula = expanded(record.formula)
+    if slope is not None:
+        formula = expanded(substitute(parse(slope), {"y": formula}))
     nudge = mp.mpf(10) ** (-DIGITS // 2)
     with mp.workdps(DIGITS):
         environment = dict(zip(record.operands, exact(point), strict=True))
@@ -118,7 +120,7 @@ def rounding(record: Pointwise, point: tuple[float, ...]) -> float:
 
         plain, operations = value(0)
         off = sum(abs(value(place + 1)[0] - plain) for place in range(operations))
-        return float(off / nudge) * 2.0**-52
+        return float(off / nudge + abs(plain)) * 2.0**-52
 
 
 def margin(record: Pointwise, point: tuple[float, ...]) -> float:

@@ -11,8 +11,11 @@ from helpers.paper import read
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from chainrule.engines import reference
+from chainrule.explanation.formulas import formula_of
 from chainrule.explanation.printers.python import python
 from chainrule.explanation.printers.unicode import inline
+from chainrule.graph.build import Builder
 from chainrule.primitives import REGISTRY, Apply, Formula, Number, Pointwise, Symbol
 from chainrule.primitives.formula import interpret, parse
 
@@ -29,6 +32,12 @@ CONDITIONS = [record for record in PRINTED if record.condition]
 VALUES = [record for record in PRINTED if not record.condition and record.name != "where"]
 ON_PAPER = [record for record in VALUES if not record.name.startswith("cross_entropy_")]
 """−t · ln p is written on paper without saying that 0 · ln 0 is 0: it has a test of its own."""
+
+PLAIN = st.sampled_from([1.0, -1.0, 2.0, 0.5, 3.0, 0.1, 10.0, 0.0])
+FOLDED = [
+    REGISTRY[name] for name in ("mul", "mul", "mul", "neg", "div", "add", "sub", "pow", "exp")
+]
+"""The steps that the graph's rewrites are about, and `PLAIN` the numbers."""
 
 LITERALS = st.one_of(
     st.sampled_from([0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, 10.0, 1e15, 1e22, 1e-5]),
@@ -52,7 +61,8 @@ def applied(
 
     condition = st.sampled_from(CONDITIONS).flatmap(calls)
     choice = st.tuples(condition, children, children).map(lambda parts: Apply("where", parts))
-    return st.one_of(st.sampled_from(records).flatmap(calls), choice)
+    call = st.sampled_from(records).flatmap(calls)
+    return call if records is FOLDED else st.one_of(call, choice)
 
 
 TREES = st.recursive(LEAVES, lambda children: applied(children, VALUES), max_leaves=12)
@@ -123,6 +133,38 @@ def test_unicode_text_of_a_cross_entropy(terms: list[tuple[float, float]]):
     environment |= {f"p{number}": p for number, (_, p) in enumerate(terms)}
     assert same(value(read(inline(tree)), environment), value(tree, environment))
     assert same(value(read(inline(tree, environment)), {}), value(tree, environment))
+
+
+ORDINARY = st.one_of(
+    st.integers(-8, 8).map(float), st.floats(0.1, 9.0), st.floats(-9.0, -0.1), st.just(0.5)
+)
+
+
+@st.composite
+def ordinary_trees(draw: Any) -> Formula:
+    records, numbers = draw(st.sampled_from([(VALUES, ORDINARY), (FOLDED, PLAIN)]))
+    leaves = st.one_of(numbers.map(Number), st.sampled_from(NAMES[:3]).map(Symbol))
+    tree: Formula = draw(
+        st.recursive(leaves, lambda children: applied(children, records), max_leaves=12)
+    )
+    return tree
+
+
+@settings(max_examples=budgeted(2000))
+@given(
+    tree=ordinary_trees(),
+    environment=st.fixed_dictionaries(dict.fromkeys(NAMES, ORDINARY)),
+)
+def test_the_graph_folds_and_recognises_without_changing_a_digit(
+    tree: Formula, environment: dict[str, float]
+):
+    op = Builder()
+    variables = {name: op.variable(name) for name in NAMES}
+    node = op.lower(tree, variables)
+    leaves = {variables[name]: number for name, number in environment.items()}
+    got = reference.run([node], leaves)[node]
+    expected = value(tree, environment)
+    assert got == expected or (got != got and expected != expected), python(formula_of(node))
 
 
 @pytest.mark.parametrize("record", PRINTED, ids=lambda record: record.name)

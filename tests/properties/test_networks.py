@@ -13,6 +13,7 @@ from helpers.networks import ALL_ACTIVATIONS, ALL_LOSSES, describe, network
 from helpers.plain import Names, plain
 
 from chainrule import api
+from chainrule.differentiate.reverse import reverse
 from chainrule.engines import gradient, reference
 from chainrule.explanation.derivation import Derivation
 from chainrule.explanation.schema import Explanation
@@ -310,3 +311,17 @@ def test_check_finds_a_wrong_gradient():
             assert not report.passed or name in kinks
             if not report.passed:
                 assert [i.parameter for i in report.entries if i.verdict == "disagrees"] == [name]
+
+
+FACTORS = ((1.0, 1.0), (2.0, 0.5e16), (4.0, -0.25e16))
+"""Summands factor · sin(k x), whose derivatives at 0 are 1, 1e16 and −1e16."""
+
+
+def test_contributions_are_added_in_the_order_of_their_uses():
+    """1 + 1e16 − 1e16 is 0 from the left and 1 from the right: the order is the graph's."""
+    op = Builder()
+    x = op.variable("x")
+    terms = [op.mul(factor, op.sin(x if k == 1 else op.mul(k, x))) for k, factor in FACTORS]
+    total = op.add(op.add(terms[0], terms[1]), terms[2])
+    adjoint = reverse(op, total, [x])[x]
+    assert reference.run([adjoint], {x: 0.0})[adjoint] == (1.0 + 1e16) - 1e16 == 0.0

@@ -83,10 +83,11 @@ def test_slopes_are_the_derivatives_of_the_definition(record: Pointwise):
         for place, slope in enumerate(record.slopes):
             if slope is not None and record.name != "stop":
                 orders = tuple(int(i == place) for i in range(len(point)))
-                expected = float(derivative(record, point, orders))
+                expected = derivative(record, point, orders)
+                allowed = 2 * rounding(record, point, slope)
                 for kernel in ("scalar_kernel", "array_kernel"):
                     got = float(evaluate(slope, environment, kernel))
-                    assert got == pytest.approx(expected, rel=1e-12, abs=1e-12), (slope, point)
+                    assert abs(got - expected) <= allowed, (slope, point, got, expected)
 
 
 @pytest.mark.parametrize("record", [r for r in CALCULUS if r.analytic], ids=name)

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from chainrule.explanation.documents.layout import MOST_ROWS, Page, Right, Row
+from chainrule.explanation.documents.layout import MOST_ROWS, Page, Row, Side
 from chainrule.explanation.printers.boxes import Box, beside, cells, fraction, line
 from chainrule.explanation.printers.unicode import inline, stacked
 from chainrule.primitives.formula import parse
@@ -166,8 +166,8 @@ def test_a_page_is_twenty_cells_wide_at_least() -> None:
 
 def equation(width: int, left: str, *formulas: str, indent: int = 2) -> list[str]:
     page = Page(width)
-    rights = [Right(stacked(parse(item)), inline(parse(item))) for item in formulas]
-    page.equation(line(left), rights, indent)
+    rights = [Side(stacked(parse(item)), inline(parse(item))) for item in formulas]
+    page.equation(Side.text(left), rights, indent)
     return texts(page)
 
 
@@ -183,10 +183,10 @@ def test_right_sides_stand_below_one_another() -> None:
 
 def test_the_last_right_side_is_the_result() -> None:
     page = Page(40)
-    page.equation(line("y"), [Right.text("a"), Right.text("b", "≈"), Right.text("c")])
+    page.equation(Side.text("y"), [Side.text("a"), Side.text("b", "≈"), Side.text("c")])
     assert page.rows == [Row("  y = a"), Row("    ≈ b"), Row("    = c", "value")]
     other = Page(40)
-    other.equation(line("y"), [Right.text("a")], style="bad")
+    other.equation(Side.text("y"), [Side.text("a")], style="bad")
     assert other.rows == [Row("  y = a", "bad")]
 
 
@@ -227,10 +227,10 @@ def test_inside_brackets_is_broken_where_nothing_else_is_left() -> None:
 
 def test_a_wide_left_side_has_a_row_of_its_own() -> None:
     page = Page(40)
-    page.equation(line("a_very_long_left_side"), [Right.text("0.123456789 + 0.123456789")])
+    page.equation(Side.text("a_very_long_left_side"), [Side.text("0.123456789 + 0.123456789")])
     assert texts(page) == ["  a_very_long_left_side", "     = 0.123456789 + 0.123456789"]
     short = Page(60)
-    short.equation(line("a_very_long_left_side"), [Right.text("0.123456789 + 0.123456789")])
+    short.equation(Side.text("a_very_long_left_side"), [Side.text("0.123456789 + 0.123456789")])
     assert texts(short) == ["  a_very_long_left_side = 0.123456789 + 0.123456789"]
 
 
@@ -252,7 +252,7 @@ def test_no_number_is_broken_and_nothing_is_lost(width: int, seed: int) -> None:
     formula = parse(draw(3))
     text = inline(formula)
     page = Page(width)
-    page.equation(line("y"), [Right(line(text), text)])
+    page.equation(Side.text("y"), [Side(line(text), text)])
     rows = texts(page)
     if not rows[-1].lstrip().startswith("…"):
         joined = " ".join(row.strip() for row in rows).removeprefix("y = ")
@@ -266,14 +266,14 @@ def test_no_number_is_broken_and_nothing_is_lost(width: int, seed: int) -> None:
 def test_of_a_very_long_formula_the_rest_is_counted() -> None:
     text = " + ".join(f"x{number}" for number in range(1000))
     page = Page(40)
-    page.equation(line("y"), [Right.text(text)])
+    page.equation(Side.text("y"), [Side.text(text)])
     rows = texts(page)
     assert len(rows) == MOST_ROWS + 1
     shown = " ".join(rows[:-1]).count("x")
     assert shown > MOST_ROWS
     assert rows[-1] == f"      … and {1000 - shown} more terms and factors"
     page = Page(40)
-    page.equation(line("y"), [Right.text(" + ".join(text.split(" + ")[:shown]))])
+    page.equation(Side.text("y"), [Side.text(" + ".join(text.split(" + ")[:shown]))])
     assert texts(page) == rows[:-1]
 
 

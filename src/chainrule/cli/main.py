@@ -12,7 +12,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -20,7 +20,8 @@ import click
 from chainrule.errors import ChainruleError, Fault, InputError, printable
 
 if TYPE_CHECKING:
-    from chainrule.explanation.documents.layout import Row
+    from chainrule.explanation.documents.blocks import Block, Derivative
+    from chainrule.explanation.messages import Language, Words
     from chainrule.graph.model import Model
 
 __all__ = ["command", "run"]
@@ -81,6 +82,11 @@ def model_options(function: Command) -> Command:
             help='What is trained in a sheet of equations, for example "w,b".',
         ),
         click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text."),
+        click.option(
+            "--lang",
+            type=click.Choice(["en", "zh"]),
+            help="The language of the document.  [default: that of LANG]",
+        ),
     ):
         function = decorate(function)
     return function
@@ -95,7 +101,7 @@ order_option = click.option(
 
 @command.command(epilog=STATUS)
 @model_options
-def show(model: str, as_json: bool, **choices: Any) -> None:
+def show(model: str, as_json: bool, lang: Any, **choices: Any) -> None:
     """The forward pass: every quantity of MODEL, with formula and number.
 
     \b
@@ -111,9 +117,9 @@ def show(model: str, as_json: bool, **choices: Any) -> None:
     if as_json:
         _print_json(values_as_json(values))
     else:
-        from chainrule.explanation.documents.terminal import values_rows
+        from chainrule.explanation.documents.compose import values_blocks
 
-        _print_rows(values_rows(values, _width()))
+        _print_document(values_blocks(values, _words(lang)))
     error = non_finite(list(values.lines))
     if error is not None:
         raise error
@@ -124,7 +130,7 @@ def show(model: str, as_json: bool, **choices: Any) -> None:
 @click.argument("parameters", metavar="[PARAMETER]...", nargs=-1)
 @order_option
 def explain(
-    model: str, parameters: tuple[str, ...], order: Any, as_json: bool, **choices: Any
+    model: str, parameters: tuple[str, ...], order: Any, as_json: bool, lang: Any, **choices: Any
 ) -> None:
     """The derivation of each PARAMETER's gradient (default: of all that are trained).
 
@@ -141,9 +147,9 @@ def explain(
     if as_json:
         _print_json(explanation.as_json())
     else:
-        from chainrule.explanation.documents.terminal import explanation_rows
+        from chainrule.explanation.documents.compose import explanation_blocks, symbols_of
 
-        _print_rows(explanation_rows(explanation, _width()))
+        _print_document(explanation_blocks(explanation, _words(lang)), symbols_of(explanation))
     if any(item.checks.get("verdict") == "disagrees" for item in explanation.derivations):
         raise SystemExit(1)
 
@@ -165,7 +171,7 @@ def explain(
     help='Write the updated model in the format that it came in ("-": standard output).',
 )
 def step(
-    model: str, steps: int, order: Any, output: str | None, as_json: bool, **choices: Any
+    model: str, steps: int, order: Any, output: str | None, as_json: bool, lang: Any, **choices: Any
 ) -> None:
     """Take steps of gradient descent: the loss before and after, the new parameters.
 
@@ -192,14 +198,14 @@ def step(
     if as_json:
         _print_json(taken.as_json())
     else:
-        from chainrule.explanation.documents.terminal import steps_rows
+        from chainrule.explanation.documents.compose import steps_blocks
 
-        _print_rows(steps_rows(taken, _width()))
+        _print_document(steps_blocks(taken, _words(lang)))
 
 
 @command.command(epilog=STATUS)
 @model_options
-def check(model: str, as_json: bool, **choices: Any) -> None:
+def check(model: str, as_json: bool, lang: Any, **choices: Any) -> None:
     """Check every gradient against derivatives that know nothing of the chain rule.
 
     Complex steps where every function allows them, central differences always;
@@ -216,9 +222,9 @@ def check(model: str, as_json: bool, **choices: Any) -> None:
     if as_json:
         _print_json(report.as_json())
     else:
-        from chainrule.explanation.documents.terminal import report_rows
+        from chainrule.explanation.documents.compose import report_blocks
 
-        _print_rows(report_rows(report, _width()))
+        _print_document(report_blocks(report, _words(lang)))
     if not report.passed:
         raise SystemExit(1)
 
@@ -259,8 +265,19 @@ def _print_json(data: dict[str, Any]) -> None:
     click.echo(json.dumps(data, ensure_ascii=False, allow_nan=False))
 
 
-def _print_rows(rows: Sequence[Row]) -> None:
+def _words(lang: Language | None) -> Words:
+    from chainrule.explanation.messages import Words, language_of
+
+    return Words(lang or language_of())
+
+
+def _print_document(
+    blocks: Iterable[Block], symbols: Mapping[str, Derivative] | None = None
+) -> None:
+    from chainrule.explanation.documents.terminal import terminal_rows
+
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    rows = terminal_rows(blocks, _width(), symbols)
     lines = (
         click.style(row.text, **STYLES[row.style]) if colour and row.style in STYLES else row.text
         for row in rows

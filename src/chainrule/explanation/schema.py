@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chainrule.explanation.derivation import Contribution, Derivation, Factor, Line, Update
+from chainrule.explanation.messages import Words
 from chainrule.explanation.values import Values
+from chainrule.graph.model import Convention
 from chainrule.wire import number, plain
 
 __all__ = ["DERIVATION_SCHEMA", "VALUES_SCHEMA", "Explanation", "values_as_json"]
@@ -28,7 +30,7 @@ class Explanation:
     loss_value: float
     order: str
     learning_rate: tuple[str, float] | None
-    conventions: tuple[tuple[str, str], ...]
+    conventions: tuple[Convention, ...]
     derivations: tuple[Derivation, ...]
     shared: tuple[Line, ...]
     values: Mapping[str, float]
@@ -38,13 +40,19 @@ class Explanation:
         return {
             "schema": DERIVATION_SCHEMA,
             "model": self.title,
-            "conventions": {**dict(self.conventions), "update order": self.order},
+            "conventions": {**_conventions(self.conventions), "update order": self.order},
             "learning_rate": None if self.learning_rate is None else self.learning_rate[1],
             "loss": {"name": self.loss, "value": number(self.loss_value)},
             "values": plain(dict(self.values)),
             "shared": [{"name": line.node.name, **_line(line)} for line in self.shared],
             "derivations": [_derivation(item) for item in self.derivations],
         }
+
+
+def _conventions(conventions: Iterable[Convention]) -> dict[str, str]:
+    """JSON speaks English, whatever the language of the documents."""
+    say = Words("en")
+    return dict(map(say.convention, conventions))
 
 
 def _line(line: Line) -> dict[str, Any]:
@@ -103,7 +111,7 @@ def values_as_json(values: Values) -> dict[str, Any]:
     return {
         "schema": VALUES_SCHEMA,
         "model": values.title,
-        "conventions": dict(values.conventions),
+        "conventions": _conventions(values.conventions),
         "given": {name: number(value) for name, _, value in values.given},
         "values": {name: number(value) for name, value in own.items()},
         "formulas": {line.symbol: line.formula for line in values.lines},

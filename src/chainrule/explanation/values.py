@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chainrule.errors import Fault, NumericError
 from chainrule.explanation.derivation import SATURATED_BELOW, Line
-from chainrule.graph.model import Model
+from chainrule.graph.model import Convention, Model
 from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.unroll import Unrolled
 from chainrule.graph.trace import Trace
@@ -28,7 +28,7 @@ class Values:
     given: tuple[tuple[str, str, float], ...]
     lines: tuple[Line, ...]
     saturated: tuple[str, ...]
-    conventions: tuple[tuple[str, str], ...]
+    conventions: tuple[Convention, ...]
 
 
 def quantities(unrolled: Unrolled, outputs: list[Node]) -> list[Node]:

@@ -19,7 +19,7 @@ from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.name import name_quantities
 from chainrule.graph.passes.unroll import Unrolled, entry_labels, unroll, unrolled_size
 
-__all__ = ["LeafValue", "Model", "Order"]
+__all__ = ["Convention", "LeafValue", "Model", "Order", "Phrase"]
 
 Order = Literal["simultaneous", "sequential"]
 Role = Literal["input", "target", "parameter", "constant"]
@@ -28,6 +28,22 @@ _DIGITS = re.compile(r"([0-9]+)")
 
 UNROLL_LIMIT = 1_000_000
 """The most scalar steps that are spelt out; a larger model is run as arrays only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A message by its key in the catalogue, with what fills its placeholders."""
+
+    key: str
+    values: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """A choice that every document declares: a topic, and phrases that say what was chosen."""
+
+    topic: str
+    phrases: tuple[Phrase, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +77,7 @@ class Model:
     not need them.  `rewrite`, where the model came from a file, gives that
     file's text with other numbers.  `stable`, where it is given, makes the same
     function in steps that stay finite where these round to an infinity; its leaves
-    are the same, in the same order.  `conventions` are (topic, choice) pairs that
+    are the same, in the same order.  `conventions` are the choices that
     every document declares.
     """
 
@@ -72,7 +88,7 @@ class Model:
     learning_rate: float | None = None
     learning_rate_name: str = "η"
     order: Order = "simultaneous"
-    conventions: tuple[tuple[str, str], ...] = ()
+    conventions: tuple[Convention, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     rewrite: Callable[[Mapping[str, float]], str] | None = None
     stable: Callable[[], Model] | None = None

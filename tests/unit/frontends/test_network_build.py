@@ -11,6 +11,7 @@ import pytest
 
 from chainrule.engines import reference
 from chainrule.errors import InputError
+from chainrule.explanation.messages import Words
 from chainrule.frontends.files import Source, example_names, read
 from chainrule.frontends.network import build_network, load_network, network_from_data
 from chainrule.graph.model import Model
@@ -87,7 +88,8 @@ def test_sums_and_means_over_the_outputs(loss: str, expected: float) -> None:
 def test_the_conventions_say_what_a_mean_is_over() -> None:
     for loss in ("mean squared error", "mean absolute error"):
         model = build_network(network_from_data(description(loss=loss)))
-        assert dict(model.conventions)["loss"] == f"{loss}, over the outputs"
+        said = dict(map(Words("en").convention, model.conventions))
+        assert said["loss"] == f"{loss}, over the outputs"
 
 
 def test_biases_of_each_form() -> None:

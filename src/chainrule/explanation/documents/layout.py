@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from chainrule.explanation.documents.blocks import Style as BlockStyle
 from chainrule.explanation.printers.boxes import Box, beside, cells, line
 
-__all__ = ["Page", "Right", "Row", "Style"]
+__all__ = ["Page", "Row", "Side", "Style"]
 
-Style = Literal["title", "heading", "plain", "value", "good", "bad", "note"]
+Style = BlockStyle | Literal["title", "heading"]
 
 _BREAKS = re.compile(r"(?= [+−·<≤>≥=≠] )|(?= if )|(?= else )|(?<=, )")
 """Where a formula on one line may be broken: before a sign or a word, after a comma."""
@@ -26,16 +27,16 @@ _WORDS = re.compile(r"(?<! ) (?! )")
 
 
 @dataclass(frozen=True, slots=True)
-class Right:
-    """One right side of an equation: stacked, and on one line for when there is no room."""
+class Side:
+    """One side of an equation: stacked, and on one line for when there is no room."""
 
     stacked: Box
     inline: str
     sign: str = "="
 
     @classmethod
-    def text(cls, text: str, sign: str = "=") -> Right:
-        """A right side that has one form."""
+    def text(cls, text: str, sign: str = "=") -> Side:
+        """A side that has one form."""
         return cls(line(text), text, sign)
 
 
@@ -76,7 +77,7 @@ class Page:
         self.rows.extend(Row((" " * indent + row).rstrip(), style) for row in box.rows)
 
     def equation(
-        self, left: Box, rights: Sequence[Right], indent: int = 2, style: Style = "value"
+        self, left: Side, rights: Sequence[Side], indent: int = 2, style: Style = "value"
     ) -> None:
         """`left = right = right ...`, a line each, the equals signs below one another.
 
@@ -84,12 +85,18 @@ class Page:
         """
         room = self.width - indent
         widest = max(right.stacked.width for right in rights)
-        if left.width + 3 + widest > room and left.width > room // 5:
+        lead = left.stacked
+        if lead.width + 3 + widest > room and lead.width > room // 5:
             # Beside a wide left side the right ones would be broken to shreds.
-            self.box(left, indent)
-            left = line("  ")
+            if lead.width <= room:
+                self.box(lead, indent)
+            else:
+                for piece in _wrapped_formula(left.inline, room):
+                    self.box(line(piece), indent)
+            lead = line("  ")
+        first = lead
         for number, right in enumerate(rights):
-            lead = left if number == 0 else line(" " * left.width)
+            lead = first if number == 0 else line(" " * first.width)
             sign = line(f" {right.sign} ")
             own: Style = style if number == len(rights) - 1 else "plain"
             whole = beside([lead, sign, right.stacked])

@@ -17,7 +17,7 @@ from chainrule.frontends.equations.roles import (
 from chainrule.frontends.equations.statements import Statements
 from chainrule.frontends.equations.values import describe
 from chainrule.frontends.files import Source
-from chainrule.graph.model import Model
+from chainrule.graph.model import Convention, Model, Phrase
 from chainrule.graph.node import Node, Origin, topological
 from chainrule.graph.passes.unroll import entry_labels
 
@@ -99,7 +99,10 @@ class _Assembly:
             quantities=tuple(self.read.quantities),
             learning_rate=rate.values[0] if rate else None,
             learning_rate_name=rate.base if rate else "η",
-            conventions=(("loss", node.name), ("trained", _bases(leaves, chosen))),
+            conventions=(
+                Convention("loss", (Phrase("verbatim", {"text": node.name}),)),
+                Convention("trained", (Phrase("verbatim", {"text": _bases(leaves, chosen)}),)),
+            ),
             aliases=aliases,
             rewrite=self._rewriter(aliases, rate),
         )

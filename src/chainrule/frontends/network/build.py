@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from chainrule.frontends.files import Source
@@ -10,7 +10,7 @@ from chainrule.frontends.network.reader import parse_network
 from chainrule.frontends.network.rewrite import rewrite_network
 from chainrule.frontends.network.spec import LayerSpec, Matrix, NetworkSpec, Row
 from chainrule.graph.build import Builder
-from chainrule.graph.model import LeafValue, Model, Role
+from chainrule.graph.model import Convention, LeafValue, Model, Phrase, Role
 from chainrule.graph.node import Node
 
 __all__ = ["build_network", "load_network"]
@@ -219,32 +219,44 @@ class _Build:
 
     # ------------------------------------------------------------------ conventions
 
-    def _conventions(self) -> tuple[tuple[str, str], ...]:
-        spec = self.spec
-        loss = spec.loss.replace("_", " ")
-        if spec.loss in _ENTRY_LOSS:
-            loss += ", over the outputs"
-        elif len(spec.layers[-1].units) > 1:
-            loss += ", summed over the outputs"
-        if spec.batch:
-            how = "mean" if spec.reduction == "mean" else "sum"
-            loss += f", {how} over {self.examples} examples"
-        if self.loss != spec.loss:
-            loss += "; computed from the net inputs, since an output is saturated"
-        biased = [layer for layer in spec.layers if layer.biases is not None]
-        if not biased:
-            biases = "none"
-        else:
-            words = [
-                "thresholds, subtracted" if any(layer.bias_sign < 0 for layer in biased) else "",
-                "one a layer" if all(layer.biases_are_shared for layer in biased) else "",
-                "trained" if any(layer.train_biases for layer in biased) else "held fixed",
-            ]
-            biases = ", ".join(word for word in words if word)
-        return (("network", self._shape()), ("loss", loss), ("biases", biases))
+    def _conventions(self) -> tuple[Convention, ...]:
+        return (
+            Convention("network", self._shape()),
+            Convention("loss", tuple(map(_phrase, self._loss_phrases()))),
+            Convention("biases", tuple(map(_phrase, self._bias_phrases()))),
+        )
 
-    def _shape(self) -> str:
+    def _shape(self) -> tuple[Phrase, ...]:
         """`2 inputs → 3 sigmoid → 2 sigmoid`."""
         count = len(self.spec.inputs.names)
-        layers = (f"{len(layer.units)} {layer.activation}" for layer in self.spec.layers)
-        return " → ".join([f"{count} input" + "s" * (count != 1), *layers])
+        layers = (f" → {len(layer.units)} {layer.activation}" for layer in self.spec.layers)
+        key = "network.inputs.one" if count == 1 else "network.inputs.many"
+        return (Phrase(key, {"count": count, "layers": "".join(layers)}),)
+
+    def _loss_phrases(self) -> Iterator[str | Phrase]:
+        spec = self.spec
+        yield f"loss.{spec.loss}"
+        if spec.loss in _ENTRY_LOSS:
+            yield "loss.over_outputs"
+        elif len(spec.layers[-1].units) > 1:
+            yield "loss.summed_outputs"
+        if spec.batch:
+            yield Phrase(f"loss.{spec.reduction}_examples", {"count": self.examples})
+        if self.loss != spec.loss:
+            yield "loss.stable"
+
+    def _bias_phrases(self) -> Iterator[str]:
+        biased = [layer for layer in self.spec.layers if layer.biases is not None]
+        if not biased:
+            yield "biases.none"
+            return
+        if any(layer.bias_sign < 0 for layer in biased):
+            yield "biases.thresholds"
+        if all(layer.biases_are_shared for layer in biased):
+            yield "biases.one_a_layer"
+        trained = any(layer.train_biases for layer in biased)
+        yield "biases.trained" if trained else "biases.held_fixed"
+
+
+def _phrase(said: str | Phrase) -> Phrase:
+    return Phrase(said) if isinstance(said, str) else said
