@@ -155,6 +155,10 @@ def ordinary_trees(draw: Any) -> Formula:
     tree=ordinary_trees(),
     environment=st.fixed_dictionaries(dict.fromkeys(NAMES, ORDINARY)),
 )
+@example(tree=parse("3 * (0.1 * x)"), environment=dict.fromkeys(NAMES, 7.0))
+@example(tree=parse("0.1 * x * 3"), environment=dict.fromkeys(NAMES, 7.0))
+@example(tree=parse("x / 10 * 3"), environment=dict.fromkeys(NAMES, 7.0))
+@example(tree=parse("3 * (1 / (x * x))"), environment=dict.fromkeys(NAMES, 7.0))
 def test_the_graph_folds_and_recognises_without_changing_a_digit(
     tree: Formula, environment: dict[str, float]
 ):

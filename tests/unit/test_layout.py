@@ -131,8 +131,9 @@ def test_a_word_that_is_too_long_is_left_whole() -> None:
 
 def test_wide_words_are_wrapped_by_their_cells() -> None:
     page = Page(20)
-    page.add("漢字漢字 漢字漢字 漢字漢字")
-    assert texts(page) == ["漢字漢字 漢字漢字", "漢字漢字"]
+    page.add("漢字漢字 漢字漢字 漢字漢字，漢字")
+    # Chinese may be broken between any two characters, but a comma begins no row.
+    assert texts(page) == ["漢字漢字 漢字漢字 漢", "字漢字，漢字"]
 
 
 def test_there_is_never_an_empty_row_first_or_twice() -> None:

@@ -42,7 +42,7 @@ def test_placeholders_are_the_same(key: str) -> None:
 @pytest.mark.parametrize("key", [key for key in CATALOGUES["zh"] if key not in ("verbatim",)])
 def test_chinese_is_chinese(key: str) -> None:
     text = re.sub(r"\{\w+\}", "", CATALOGUES["zh"][key])
-    assert re.search(r"[\u4e00-\u9fff，：]", text), text
+    assert re.search(r"[\u4e00-\u9fff，：、]", text), text
 
 
 def test_no_message_is_left_over() -> None:

@@ -179,7 +179,7 @@ class _Derivations:
         if factor.quantity is None:
             uses = [part.through for part in item.contributions[:MOST_TERMS]]
             uses += ["…"] if len(item.contributions) > MOST_TERMS else []
-            text = say("factor.used_by", number=number, name=factor.by, uses=say.listed(uses))
+            text = say("factor.used_by", number=number, name=factor.by, uses=say.names(uses))
             blocks = [Paragraph(text, level=1), *self._contributions(factor, item.contributions)]
         else:
             origin = factor.quantity
@@ -220,7 +220,7 @@ class _Derivations:
         gradient: Piece = Derivative(self.explanation.loss, update.parameter)
         if update.after:
             value = _plain(update.gradient)
-            names = say.listed(update.after)
+            names = say.names(update.after)
             text = say("update.sequential", names=names, value=value)
             blocks.append(Paragraph(text, "note", level=2))
             gradient = Series((gradient, Words("*")), "")
@@ -320,7 +320,7 @@ def report_blocks(report: Report, say: Messages) -> list[Block]:
         value = _plain(item.gradient)
         note("report.kink", name=item.parameter, left=left, right=right, value=value)
     if report.unjudged:
-        names = say.listed(item.parameter for item in report.unjudged[:MOST_TERMS])
+        names = say.names(item.parameter for item in report.unjudged[:MOST_TERMS])
         note("report.not_judged", names=names)
     return [*blocks, *_verdict(report, say)]
 

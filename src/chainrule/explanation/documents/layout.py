@@ -25,6 +25,10 @@ MOST_ROWS = 24
 _WORDS = re.compile(r"(?<! ) (?! )")
 """Where words may be wrapped."""
 
+_WIDE = "\u2e80-\u2fff\u3040-\uff00"
+_BREAKABLE = re.compile(rf"[{_WIDE}][\u3000-\u303f\uff01-\uffef]*|[^{_WIDE}]+")
+"""Pieces of a word between which a row may end: Chinese is written without spaces."""
+
 
 @dataclass(frozen=True, slots=True)
 class Side:
@@ -113,11 +117,13 @@ class Page:
 def _wrapped(words: Sequence[str], width: int, gap: str = " ") -> list[str]:
     rows = [""]
     for word in words:
-        longer = rows[-1] + gap + word if rows[-1] else word
-        if rows[-1] and cells(longer) > width:
-            rows.append(word)
-        else:
-            rows[-1] = longer
+        for place, piece in enumerate(_BREAKABLE.findall(word) or [""]):
+            between = gap if rows[-1] and place == 0 else ""
+            longer = rows[-1] + between + piece
+            if rows[-1] and cells(longer) > width:
+                rows.append(piece)
+            else:
+                rows[-1] = longer
     return rows
 
 

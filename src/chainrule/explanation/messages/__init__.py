@@ -36,8 +36,12 @@ class Words:
         return key in self._texts
 
     def listed(self, items: Iterable[str]) -> str:
-        """Several things one after another."""
+        """Several phrases one after another."""
         return self._texts["separator"].join(items)
+
+    def names(self, names: Iterable[str]) -> str:
+        """Several names one after another."""
+        return self._texts["names"].join(names)
 
     def convention(self, convention: Convention) -> tuple[str, str]:
         """A convention's topic and choice."""

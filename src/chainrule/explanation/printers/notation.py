@@ -70,6 +70,14 @@ class Notation(Generic[T]):
         """A number, as it was computed."""
         raise NotImplementedError
 
+    def whole(self, value: int) -> T:
+        """A literal without a fraction."""
+        return self.text(str(value).replace("-", self.minus))
+
+    def binding(self, value: float) -> int:
+        """How tightly a number binds, as it is written."""
+        return SIGN if self.is_negative(value) else ATOM
+
     @staticmethod
     def is_negative(value: float) -> bool:
         """Whether the number is written with a minus, as -0.0 is."""
@@ -112,14 +120,12 @@ class Notation(Generic[T]):
         whole = (
             value.is_integer() and abs(value) < 1e15 and (value != 0 or not self.is_negative(value))
         )
-        written = (
-            self.text(str(int(value)).replace("-", self.minus)) if whole else self.number(value)
-        )
-        return written, SIGN if self.is_negative(value) else ATOM
+        written = self.whole(int(value)) if whole else self.number(value)
+        return written, self.binding(value)
 
     def _value(self, value: float) -> Printed[T]:
-        written = self.number(value)
-        return (self.bracket(written) if self.is_negative(value) else written), ATOM
+        written, binding = self.number(value), self.binding(value)
+        return (self.bracket(written), ATOM) if binding == SIGN else (written, binding)
 
     def _chain(self, formula: Apply, values: Values) -> Printed[T]:
         """A sum or a product, from left to right, without recursing down its left side."""

@@ -1,0 +1,200 @@
+r"""Formulas in LaTeX: `\frac{1}{1 + \mathrm{e}^{-\mathrm{net}_{h1}}}`.
+
+What is written here goes between dollar signs, and needs the package amsmath.
+Letters other than Latin and Greek stand in `\text{...}`: for Chinese names or
+words, the document has to be set by XeLaTeX or LuaLaTeX with a font that has
+them (pdfLaTeX knows accented Latin letters only).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from chainrule.errors import printable
+from chainrule.explanation.printers.markup import Language, Markup
+from chainrule.explanation.printers.names import Name, is_letter, split_name
+from chainrule.explanation.printers.notation import PRODUCT, SUM
+from chainrule.primitives import Formula
+
+__all__ = ["derivative", "latex", "name", "number", "text"]
+
+
+def latex(
+    formula: Formula,
+    values: Mapping[str, float] | None = None,
+    symbols: Mapping[str, str] | None = None,
+    lang: Language = "en",
+) -> str:
+    """The formula in math mode; `symbols` says how some names are written."""
+    return _LaTeX(symbols, lang).write(formula, values)
+
+
+def name(name: str) -> str:
+    """A quantity's name in math mode."""
+    return _LaTeX().name(split_name(name))
+
+
+def derivative(over: str, by: str) -> str:
+    """A derivative as a fraction, in math mode."""
+    return _LaTeX().derivative(over, by)
+
+
+def number(value: float) -> str:
+    """A result with all its digits, in math mode; a zero has no sign."""
+    return _LaTeX().number(float(value) + 0.0)
+
+
+def text(text: str) -> str:
+    """Any text in text mode, with nothing in it that LaTeX would act on."""
+    return "".join(_ESCAPES.get(character, character) for character in printable(text, len(text)))
+
+
+_COMMANDS = {
+    "α": r"\alpha",
+    "β": r"\beta",
+    "γ": r"\gamma",
+    "δ": r"\delta",
+    "ε": r"\varepsilon",
+    "ϵ": r"\epsilon",
+    "ζ": r"\zeta",
+    "η": r"\eta",
+    "θ": r"\theta",
+    "ϑ": r"\vartheta",
+    "ι": r"\iota",
+    "κ": r"\kappa",
+    "λ": r"\lambda",
+    "μ": r"\mu",
+    "ν": r"\nu",
+    "ξ": r"\xi",
+    "π": r"\pi",
+    "ρ": r"\rho",
+    "ς": r"\varsigma",
+    "σ": r"\sigma",
+    "τ": r"\tau",
+    "υ": r"\upsilon",
+    "φ": r"\varphi",
+    "ϕ": r"\phi",
+    "χ": r"\chi",
+    "ψ": r"\psi",
+    "ω": r"\omega",
+    "Γ": r"\Gamma",
+    "Δ": r"\Delta",
+    "Θ": r"\Theta",
+    "Λ": r"\Lambda",
+    "Ξ": r"\Xi",
+    "Π": r"\Pi",
+    "Σ": r"\Sigma",
+    "Υ": r"\Upsilon",
+    "Φ": r"\Phi",
+    "Ψ": r"\Psi",
+    "Ω": r"\Omega",
+}
+"""The Greek letters that have a command; the others look like Latin ones."""
+
+_ESCAPES = {
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "∂": r"\ensuremath{\partial}",
+    **{character: f"\\{character}" for character in "{}$&#_%"},
+    **{letter: rf"\ensuremath{{{command}}}" for letter, command in _COMMANDS.items()},
+}
+_TALL = (r"\frac", r"\begin", r"\left")
+_FUNCTIONS = {
+    "log": r"\ln",
+    "sin": r"\sin",
+    "cos": r"\cos",
+    "tanh": r"\tanh",
+    "maximum": r"\max",
+    "minimum": r"\min",
+}
+
+
+def _word(word: str) -> str:
+    """A part of a name: a letter in italics, anything longer upright."""
+    if word in _COMMANDS:
+        return _COMMANDS[word]
+    if word.isascii() and word.isalnum():
+        return word if is_letter(word) or word.isdigit() else rf"\mathrm{{{word}}}"
+    return rf"\text{{{text(word)}}}"
+
+
+class _LaTeX(Markup[str]):
+    infix: ClassVar = {
+        "add": (SUM, " + "),
+        "sub": (SUM, " - "),
+        "mul": (PRODUCT, r" \cdot "),
+    }
+    relations: ClassVar = {
+        "less": " < ",
+        "less_equal": r" \le ",
+        "greater": " > ",
+        "greater_equal": r" \ge ",
+        "equal": " = ",
+        "not_equal": r" \ne ",
+    }
+    times = r" \times "
+
+    def text(self, text: str) -> str:
+        return text
+
+    def join(self, parts: Sequence[str]) -> str:
+        return "".join(parts)
+
+    def bracket(self, inner: str) -> str:
+        tall = any(mark in inner for mark in _TALL)
+        return rf"\left({inner}\right)" if tall else f"({inner})"
+
+    def name(self, name: Name) -> str:
+        base, subscript = _word(name.base), name.subscript
+        if name.underscored and name.base.isascii():
+            base = rf"\mathrm{{{name.base}}}"
+        if subscript:
+            numbered = is_letter(subscript[0]) and subscript[1:].isdigit()
+            if numbered and subscript.isascii():
+                written = subscript
+            else:
+                written = _word(subscript)
+            if name.underscored and not name.base.isascii():
+                written = rf"\mathit{{{subscript}}}"  # there is no upright Greek
+            base += f"_{{{written}}}"
+        return f"{base}[{name.index}]" if name.index else base
+
+    def partial(self, of: str) -> str:
+        return rf"\partial {of}"
+
+    def digits(self, text: str) -> str:
+        return text
+
+    def infinity(self) -> str:
+        return r"\infty"
+
+    def not_a_number(self) -> str:
+        return r"\mathrm{NaN}"
+
+    def euler(self) -> str:
+        return r"\mathrm{e}"
+
+    def fraction(self, over: str, under: str) -> str:
+        return rf"\frac{{{over}}}{{{under}}}"
+
+    def raised(self, base: str, exponent: str) -> str:
+        return f"{base}^{{{exponent}}}"
+
+    def root(self, inner: str) -> str:
+        return rf"\sqrt{{{inner}}}"
+
+    def magnitude(self, inner: str) -> str:
+        return rf"\left|{inner}\right|"
+
+    def function(self, operation: str) -> str:
+        return _FUNCTIONS.get(operation) or rf"\operatorname{{{operation}}}"
+
+    def choice(self, rows: Sequence[tuple[str, str]], otherwise: str) -> str:
+        cases = [rf"{value} & \text{{{self.words['if']} }}{when}" for value, when in rows]
+        cases.append(rf"{otherwise} & \text{{{self.words['otherwise']}}}")
+        return rf"\begin{{cases}} {r' \\ '.join(cases)} \end{{cases}}"

@@ -1,0 +1,258 @@
+"""What the typeset notations share: the form of each primitive, written once.
+
+LaTeX, MathML, Typst and speech differ in how a fraction, a power or a choice is
+written, not in where one stands.  Each says how it writes these pieces; which
+primitive takes which piece, and how tightly it binds, is said here.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Literal, TypeVar
+
+from chainrule.explanation.printers.names import Name, split_derivative, split_name
+from chainrule.explanation.printers.notation import (
+    ATOM,
+    CHOICE,
+    COMPARISON,
+    POWER,
+    SIGN,
+    SUM,
+    Notation,
+    Values,
+    flattened,
+)
+from chainrule.primitives import Apply, Formula, Symbol
+
+__all__ = ["Language", "Markup", "words"]
+
+Language = Literal["en", "zh"]
+
+T = TypeVar("T")
+
+
+@functools.cache
+def words(lang: Language) -> Mapping[str, str]:
+    """The words of formulas in a language."""
+    file = Path(__file__).parents[1] / "messages" / f"speech.{lang}.json"
+    table: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    return table
+
+
+def _quotient(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tuple[T, int]:
+    over, under = (to.write(item, values) for item in arguments)
+    return to.fraction(over, under), POWER
+
+
+def _power(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tuple[T, int]:
+    base, exponent = arguments
+    written = to.within(base, values, ATOM)
+    if values is None and isinstance(base, Symbol) and to.is_derivative(base.name):
+        written = to.bracket(written)
+    return to.raised(written, to.write(exponent, values)), POWER
+
+
+def _exponential(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tuple[T, int]:
+    return to.raised(to.euler(), to.write(arguments[0], values)), POWER
+
+
+def _root(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tuple[T, int]:
+    return to.root(to.write(arguments[0], values)), ATOM
+
+
+def _magnitude(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tuple[T, int]:
+    return to.magnitude(to.write(arguments[0], values)), ATOM
+
+
+def _call(operation: str) -> Callable[..., tuple[object, int]]:
+    def form(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tuple[T, int]:
+        parts = []
+        for item in flattened(operation, arguments):
+            alone = isinstance(item, Symbol)
+            written = to.write(item, values) if alone else to.within(item, values, COMPARISON)
+            parts += [to.text(to.comma), written]
+        # Not as tight as an atom: ln(x)² would be read in two ways.
+        inner = to.bracket(to.join(parts[1:]))
+        return to.join([to.function(operation), inner]), POWER
+
+    return form
+
+
+def _comparison(operation: str) -> Callable[..., tuple[object, int]]:
+    def form(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tuple[T, int]:
+        left, right = (to.within(item, values, SUM) for item in arguments)
+        return to.join([left, to.text(to.relations[operation]), right]), COMPARISON
+
+    return form
+
+
+def _choice(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tuple[T, int]:
+    """The cases in their order; a choice in place of the last value adds its own cases."""
+    rows: list[tuple[T, T]] = []
+    while True:
+        condition, first, second = arguments
+        row = (to.within(first, values, COMPARISON), to.within(condition, values, COMPARISON))
+        rows.append(row)
+        if not (isinstance(second, Apply) and second.operation == "where"):
+            break
+        arguments = second.arguments
+    return to.choice(rows, to.within(second, values, COMPARISON)), to.choice_binds
+
+
+def _guarded(write: Callable[[Formula, Formula], Formula]) -> Callable[..., tuple[object, int]]:
+    """A form in t and p that is 0 where t is 0, whatever p is: that much goes without saying."""
+
+    def form(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tuple[T, int]:
+        target, probability = arguments
+        return to.printed(write(Apply("neg", (target,)), probability), values)
+
+    return form
+
+
+def _times_log(target: Formula, probability: Formula) -> Formula:
+    return Apply("mul", (target, Apply("log", (probability,))))
+
+
+def _over(target: Formula, probability: Formula) -> Formula:
+    return Apply("div", (target, probability))
+
+
+_RELATIONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
+_FUNCTIONS = ("log", "log1p", "expm1", "sin", "cos", "tanh", "erf", "maximum", "minimum")
+
+
+class Markup(Notation[T]):
+    """A notation with fractions, powers, roots, bars, cases and subscripts.
+
+    `symbols` says how some names are written: as another name, or, as
+    `∂E/∂out_h1`, as a derivative.  `lang` is the language of `if` and `otherwise`.
+    """
+
+    negated: ClassVar = {"cross_entropy_term": _times_log, "cross_entropy_slope": _over}
+    forms: ClassVar = {
+        "div": _quotient,
+        "pow": _power,
+        "exp": _exponential,
+        "sqrt": _root,
+        "abs": _magnitude,
+        "where": _choice,
+        "cross_entropy_term": _guarded(_times_log),
+        "cross_entropy_slope": _guarded(_over),
+        **{operation: _comparison(operation) for operation in _RELATIONS},
+        **{operation: _call(operation) for operation in _FUNCTIONS},
+    }
+    relations: ClassVar[Mapping[str, str]] = {}
+    """The signs of comparisons, with their spaces."""
+
+    comma = ", "
+    times = ""
+    """The sign before a power of ten."""
+
+    choice_binds = CHOICE
+
+    def __init__(
+        self, symbols: Mapping[str, str] | None = None, lang: Language = "en"
+    ) -> None:
+        self.symbols = symbols or {}
+        self.words = words(lang)
+
+    # ----------------------------------------------------------------- the pieces
+
+    def name(self, name: Name) -> T:
+        """A name in its parts."""
+        raise NotImplementedError
+
+    def partial(self, of: T) -> T:
+        """`∂` before a name."""
+        raise NotImplementedError
+
+    def digits(self, text: str) -> T:
+        """A number without sign and exponent."""
+        raise NotImplementedError
+
+    def infinity(self) -> T:
+        """The positive one."""
+        raise NotImplementedError
+
+    def not_a_number(self) -> T:
+        """The number that is none."""
+        raise NotImplementedError
+
+    def euler(self) -> T:
+        """The base of the exponential; upright, so that it is nobody's variable."""
+        raise NotImplementedError
+
+    def fraction(self, over: T, under: T) -> T:
+        """A quotient."""
+        raise NotImplementedError
+
+    def raised(self, base: T, exponent: T) -> T:
+        """A power."""
+        raise NotImplementedError
+
+    def root(self, inner: T) -> T:
+        """A square root."""
+        raise NotImplementedError
+
+    def magnitude(self, inner: T) -> T:
+        """An absolute value."""
+        raise NotImplementedError
+
+    def function(self, operation: str) -> T:
+        """The name of a function, before its brackets."""
+        raise NotImplementedError
+
+    def choice(self, rows: Sequence[tuple[T, T]], otherwise: T) -> T:
+        """Values with their conditions, the first that holds, and the value if none does."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------- what they make
+
+    def is_derivative(self, name: str) -> bool:
+        """Whether a name is written as a fraction."""
+        return split_derivative(self.symbols.get(name, name)) is not None
+
+    def symbol(self, name: str) -> T:
+        """A quantity's name, or the derivative that it stands for."""
+        written = self.symbols.get(name, name)
+        parts = split_derivative(written)
+        return self.name(split_name(written)) if parts is None else self.derivative(*parts)
+
+    def derivative(self, over: str, by: str) -> T:
+        """∂`over`/∂`by`."""
+        above, below = (self.partial(self.name(split_name(name))) for name in (over, by))
+        return self.fraction(above, below)
+
+    def binding(self, value: float) -> int:
+        """A power of ten in a number wants brackets where another power is taken of it."""
+        return POWER if super().binding(value) == ATOM and "e" in repr(value) else (
+            super().binding(value)
+        )
+
+    def whole(self, value: int) -> T:
+        """A literal without a fraction."""
+        return self._signed(value < 0, self.digits(str(abs(value))))
+
+    def number(self, value: float) -> T:
+        """A number, as it was computed, with all its digits."""
+        digits, _, exponent = repr(abs(float(value))).partition("e")
+        if digits == "nan":
+            return self.not_a_number()
+        if digits == "inf":
+            magnitude = self.infinity()
+        elif exponent:
+            magnitude = self.scientific(digits, int(exponent))
+        else:
+            magnitude = self.digits(digits)
+        return self._signed(self.is_negative(value), magnitude)
+
+    def scientific(self, mantissa: str, exponent: int) -> T:
+        """A number with a power of ten."""
+        power = self.raised(self.digits("10"), self.whole(exponent))
+        return self.join([self.digits(mantissa), self.text(self.times), power])
+
+    def _signed(self, negative: bool, magnitude: T) -> T:
+        return self.join([self.text(self.minus), magnitude]) if negative else magnitude

@@ -1,0 +1,64 @@
+"""A quantity's name in the parts that are typeset: base, subscript, index."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+__all__ = ["GREEK", "Name", "is_letter", "split_derivative", "split_name"]
+
+GREEK = "αβγδεζηθικλμνξοπρςστυφχψωϑϕϵΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ"
+"""Letters that stand alone as a Latin one does."""
+
+_INDEXED = re.compile(r"(?P<stem>.+?)(?:\[(?P<index>[0-9]+(?:,[0-9]+)*)\])?", re.DOTALL)
+_NUMBERED = re.compile(rf"(?P<letter>[A-Za-z{GREEK}])(?P<number>[0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """The parts of a name: `out` and `h1`, `w` and `7`, `hidden.weight` and the index `0,1`.
+
+    `underscored` tells `w_7` from `w7`, which have the same parts.  No two names
+    have all parts in common.
+    """
+
+    base: str
+    subscript: str = ""
+    index: str = ""
+    underscored: bool = False
+
+
+def is_letter(text: str) -> bool:
+    """Whether this is one Latin or Greek letter, which is set in italics."""
+    return len(text) == 1 and (text.isascii() and text.isalpha() or text in GREEK)
+
+
+def split_name(name: str) -> Name:
+    """The parts of a name.
+
+    The subscript is what follows the first underscore, or the digits after a
+    single letter; a dotted name has none.
+
+    Example:
+        >>> split_name("net_h1")
+        Name(base='net', subscript='h1', index='', underscored=False)
+        >>> split_name("w[0,1]").index
+        '0,1'
+    """
+    parts = _INDEXED.fullmatch(name)
+    if parts is None:
+        return Name(name)
+    stem, index = parts["stem"], parts["index"] or ""
+    base, _, subscript = stem.partition("_")
+    if base and subscript and "." not in stem:
+        alike = is_letter(base) and subscript.isascii() and subscript.isdigit()
+        return Name(base, subscript, index, underscored=alike)
+    if numbered := _NUMBERED.fullmatch(stem):
+        return Name(numbered["letter"], numbered["number"], index)
+    return Name(stem, "", index)
+
+
+def split_derivative(symbol: str) -> tuple[str, str] | None:
+    """The two names in `∂E/∂w7`; None for another symbol."""
+    over, found, by = symbol.partition("/∂")
+    return (over[1:], by) if found and over.startswith("∂") and len(over) > 1 and by else None
