@@ -22,6 +22,7 @@ from chainrule.errors import ChainruleError, Fault, InputError, printable
 if TYPE_CHECKING:
     from chainrule.explanation.documents.blocks import Block, Derivative
     from chainrule.explanation.messages import Language, Words
+    from chainrule.explanation.schema import Explanation
     from chainrule.graph.model import Model
 
 __all__ = ["command", "run"]
@@ -40,6 +41,9 @@ STYLES: dict[str, dict[str, Any]] = {
     "bad": {"fg": "red", "bold": True},
     "note": {"dim": True},
 }
+
+ENDINGS = {".txt": "text", ".md": "markdown", ".json": "json"}
+"""The formats of a document, by the ending of its file."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -129,8 +133,24 @@ def show(model: str, as_json: bool, lang: Any, **choices: Any) -> None:
 @model_options
 @click.argument("parameters", metavar="[PARAMETER]...", nargs=-1)
 @order_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(ENDINGS.values())),
+    help="Text, Markdown or JSON.  [default: by the ending of -o FILE, else text]",
+)
+@click.option(
+    "-o", "--output", metavar="FILE", help='Write the document to FILE ("-": standard output).'
+)
 def explain(
-    model: str, parameters: tuple[str, ...], order: Any, as_json: bool, lang: Any, **choices: Any
+    model: str,
+    parameters: tuple[str, ...],
+    order: Any,
+    form: str | None,
+    output: str | None,
+    as_json: bool,
+    lang: Any,
+    **choices: Any,
 ) -> None:
     """The derivation of each PARAMETER's gradient (default: of all that are trained).
 
@@ -139,17 +159,23 @@ def explain(
     \b
     Examples:
       chainrule explain seed w7
-      chainrule explain sheet.txt 'w[6]' --json
+      chainrule explain seed w1 w7 -o lesson.md
     """
     import chainrule.api as api
 
+    chosen = _format(form, output, as_json)
     explanation = api.explain(_load(model, **choices), parameters, order=order)
-    if as_json:
-        _print_json(explanation.as_json())
-    else:
+    if output is not None and output != "-":
+        from chainrule.frontends.files import write_atomic
+
+        write_atomic(output, _document(explanation, chosen, lang))
+        click.echo(f"wrote {printable(output)}", err=True)
+    elif chosen == "text":
         from chainrule.explanation.documents.compose import explanation_blocks, symbols_of
 
         _print_document(explanation_blocks(explanation, _words(lang)), symbols_of(explanation))
+    else:
+        click.echo(_document(explanation, chosen, lang), nl=False)
     if any(item.checks.get("verdict") == "disagrees" for item in explanation.derivations):
         raise SystemExit(1)
 
@@ -261,14 +287,49 @@ def _width() -> int:
     return shutil.get_terminal_size(fallback=(80, 24)).columns
 
 
+def _json(data: dict[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False, allow_nan=False)
+
+
 def _print_json(data: dict[str, Any]) -> None:
-    click.echo(json.dumps(data, ensure_ascii=False, allow_nan=False))
+    click.echo(_json(data))
 
 
 def _words(lang: Language | None) -> Words:
     from chainrule.explanation.messages import Words, language_of
 
     return Words(lang or language_of())
+
+
+def _format(form: str | None, output: str | None, as_json: bool) -> str:
+    """The format that the options ask for. Raises: click.UsageError where they disagree."""
+    if as_json:
+        if form not in (None, "json"):
+            raise click.UsageError(f"--json and --format {form} are two formats")
+        return "json"
+    if form is not None or output is None or output == "-":
+        return form or "text"
+    ending = os.path.splitext(output)[1].lower()
+    if ending not in ENDINGS:
+        known = ", ".join(ENDINGS)
+        raise click.UsageError(f"{output} has none of the endings {known}: give --format")
+    return ENDINGS[ending]
+
+
+def _document(explanation: Explanation, form: str, lang: Language | None) -> str:
+    """An explanation in a format, with a newline at its end."""
+    from chainrule.explanation.documents.compose import explanation_blocks, symbols_of
+
+    if form == "json":
+        return _json(explanation.as_json()) + "\n"
+    blocks, symbols = explanation_blocks(explanation, _words(lang)), symbols_of(explanation)
+    if form == "markdown":
+        from chainrule.explanation.documents.markdown import markdown
+
+        return markdown(blocks, symbols)
+    from chainrule.explanation.documents.terminal import terminal_rows
+
+    return "".join(f"{row.text}\n" for row in terminal_rows(blocks, _width(), symbols))
 
 
 def _print_document(

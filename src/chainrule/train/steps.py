@@ -105,9 +105,9 @@ def take_steps(
         if progress is not None:
             progress(number, float(loss))
         values.update(changed)
-        _check_finite(number, float(loss), changed, name_of)
+        _check_finite(f"step {number + 1}", float(loss), changed, name_of)
     losses.append(float(descent.evaluate(values)))
-    _check_finite(count, losses[-1], {}, name_of)
+    _check_finite(f"after step {count}", losses[-1], {}, name_of)
     changed_leaves = _collected(model, values, scalar)
     return Steps(
         model.with_leaves(changed_leaves),
@@ -140,7 +140,7 @@ def _arrays(model: Model, rate: float, order: Order) -> Prepared:
 
 
 def _check_finite(
-    number: int, loss: float, changed: Mapping[Node, Any], name_of: Callable[[Node], str]
+    when: str, loss: float, changed: Mapping[Node, Any], name_of: Callable[[Node], str]
 ) -> None:
     broken = None if math.isfinite(loss) else "the loss"
     for node, value in changed.items():
@@ -150,7 +150,7 @@ def _check_finite(
         raise NumericError(
             Fault(
                 "NumericError",
-                f"step {number + 1}: {broken} is no longer a finite number (loss {loss})",
+                f"{when}: {broken} is no longer a finite number (loss {loss})",
                 needs="finite numbers at every step",
                 hint="a smaller learning rate: --set learning_rate=...",
             )

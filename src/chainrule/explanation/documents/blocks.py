@@ -76,10 +76,10 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Pieces with a sign between them: a sum, a product, or (no sign) things set side by side."""
+    """Pieces with a sign between them, or side by side where there is none."""
 
     parts: tuple[Piece, ...]
-    sign: Literal["+", "·", ""] = "·"
+    sign: Literal["+", "−", "·", "=", ""] = "·"
 
 
 Piece = Derivative | Written | Number | Name | Words | Series

@@ -142,7 +142,7 @@ class _Derivations:
             left: Piece = _derivative(item)
             name = item.node.name
             if name is not None and name not in self.symbols:
-                left = Series((Name(name), Words(" = "), left), "")
+                left = Series((Name(name), left), "=")
             blocks += [Equation(left, _rights(item)), Break()]
         return blocks
 
@@ -227,8 +227,8 @@ class _Derivations:
         step = Series((Name(update.rate_name), gradient))
         numbers = Series((Number(update.rate), Number(update.gradient)))
         rights = (
-            Right(Series((Name(update.parameter), Words(" − "), step), "")),
-            Right(Series((Number(update.old), Words(" − "), numbers), "")),
+            Right(Series((Name(update.parameter), step), "−")),
+            Right(Series((Number(update.old), numbers), "−")),
             Right(Number(update.new)),
         )
         return [*blocks, Equation(Name(update.parameter, "⁺"), rights)]

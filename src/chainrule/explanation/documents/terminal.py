@@ -132,7 +132,9 @@ class _Terminal:
                 return text
             case Series(parts, sign):
                 texts = [self._inline(part) for part in parts]
-                if sign:  # a negative number between signs stands in brackets
+                if (
+                    sign and sign in "+·"
+                ):  # a negative number in a sum or a product stands in brackets
                     texts = [f"({text})" if text.startswith("−") else text for text in texts]
                 return (f" {sign} " if sign else "").join(texts)
 

@@ -8,11 +8,13 @@ them (pdfLaTeX knows accented Latin letters only).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from chainrule.errors import printable
-from chainrule.explanation.printers.markup import Language, Markup
+from chainrule.explanation.messages import Language
+from chainrule.explanation.printers.markup import Markup
 from chainrule.explanation.printers.names import Name, is_letter, split_name
 from chainrule.explanation.printers.notation import PRODUCT, SUM
 from chainrule.primitives import Formula
@@ -103,6 +105,12 @@ _ESCAPES = {
     **{character: f"\\{character}" for character in "{}$&#_%"},
     **{letter: rf"\ensuremath{{{command}}}" for letter, command in _COMMANDS.items()},
 }
+_DIGITS = re.compile(r"[0-9]+")
+_PLAIN = re.compile(r"[A-Za-z0-9.]+")
+_UNIT = re.compile(r"[A-Za-z][0-9]+")
+"""A subscript such as h1, which needs no upright letters to be read as one."""
+
+_NEXT_CASE = r" \\ "
 _TALL = (r"\frac", r"\begin", r"\left")
 _FUNCTIONS = {
     "log": r"\ln",
@@ -118,8 +126,10 @@ def _word(word: str) -> str:
     """A part of a name: a letter in italics, anything longer upright."""
     if word in _COMMANDS:
         return _COMMANDS[word]
-    if word.isascii() and word.isalnum():
-        return word if is_letter(word) or word.isdigit() else rf"\mathrm{{{word}}}"
+    if (is_letter(word) and word.isascii()) or _DIGITS.fullmatch(word):
+        return word
+    if _PLAIN.fullmatch(word):
+        return rf"\mathrm{{{word}}}"
     return rf"\text{{{text(word)}}}"
 
 
@@ -150,19 +160,15 @@ class _LaTeX(Markup[str]):
         return rf"\left({inner}\right)" if tall else f"({inner})"
 
     def name(self, name: Name) -> str:
-        base, subscript = _word(name.base), name.subscript
-        if name.underscored and name.base.isascii():
-            base = rf"\mathrm{{{name.base}}}"
-        if subscript:
-            numbered = is_letter(subscript[0]) and subscript[1:].isdigit()
-            if numbered and subscript.isascii():
-                written = subscript
-            else:
-                written = _word(subscript)
-            if name.underscored and not name.base.isascii():
-                written = rf"\mathit{{{subscript}}}"  # there is no upright Greek
-            base += f"_{{{written}}}"
-        return f"{base}[{name.index}]" if name.index else base
+        written = _word(name.base)
+        below = name.subscript if _UNIT.fullmatch(name.subscript) else _word(name.subscript)
+        if name.upright and name.base.isascii():
+            written = rf"\mathrm{{{name.base}}}"
+        elif name.upright:  # there is no upright Greek
+            below = rf"\mathit{{{below}}}"
+        if name.subscript:
+            written += f"_{{{below}}}"
+        return f"{written}[{name.index}]" if name.index else written
 
     def partial(self, of: str) -> str:
         return rf"\partial {of}"
@@ -197,4 +203,4 @@ class _LaTeX(Markup[str]):
     def choice(self, rows: Sequence[tuple[str, str]], otherwise: str) -> str:
         cases = [rf"{value} & \text{{{self.words['if']} }}{when}" for value, when in rows]
         cases.append(rf"{otherwise} & \text{{{self.words['otherwise']}}}")
-        return rf"\begin{{cases}} {r' \\ '.join(cases)} \end{{cases}}"
+        return rf"\begin{{cases}} {_NEXT_CASE.join(cases)} \end{{cases}}"

@@ -11,15 +11,15 @@ import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal, TypeVar
+from typing import ClassVar, TypeVar
 
+from chainrule.explanation.messages import Language
 from chainrule.explanation.printers.names import Name, split_derivative, split_name
 from chainrule.explanation.printers.notation import (
     ATOM,
     CHOICE,
     COMPARISON,
     POWER,
-    SIGN,
     SUM,
     Notation,
     Values,
@@ -27,9 +27,7 @@ from chainrule.explanation.printers.notation import (
 )
 from chainrule.primitives import Apply, Formula, Symbol
 
-__all__ = ["Language", "Markup", "words"]
-
-Language = Literal["en", "zh"]
+__all__ = ["Markup", "words"]
 
 T = TypeVar("T")
 
@@ -37,7 +35,7 @@ T = TypeVar("T")
 @functools.cache
 def words(lang: Language) -> Mapping[str, str]:
     """The words of formulas in a language."""
-    file = Path(__file__).parents[1] / "messages" / f"speech.{lang}.json"
+    file = Path(__file__).parent.parent / "messages" / f"speech.{lang}.json"
     table: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
     return table
 
@@ -71,6 +69,7 @@ def _call(operation: str) -> Callable[..., tuple[object, int]]:
     def form(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tuple[T, int]:
         parts = []
         for item in flattened(operation, arguments):
+            # A number alone needs no brackets, a choice does: its right side is open.
             alone = isinstance(item, Symbol)
             written = to.write(item, values) if alone else to.within(item, values, COMPARISON)
             parts += [to.text(to.comma), written]
@@ -153,9 +152,7 @@ class Markup(Notation[T]):
 
     choice_binds = CHOICE
 
-    def __init__(
-        self, symbols: Mapping[str, str] | None = None, lang: Language = "en"
-    ) -> None:
+    def __init__(self, symbols: Mapping[str, str] | None = None, lang: Language = "en") -> None:
         self.symbols = symbols or {}
         self.words = words(lang)
 
@@ -228,9 +225,8 @@ class Markup(Notation[T]):
 
     def binding(self, value: float) -> int:
         """A power of ten in a number wants brackets where another power is taken of it."""
-        return POWER if super().binding(value) == ATOM and "e" in repr(value) else (
-            super().binding(value)
-        )
+        binding = super().binding(value)
+        return POWER if binding == ATOM and "e" in repr(value) else binding
 
     def whole(self, value: int) -> T:
         """A literal without a fraction."""

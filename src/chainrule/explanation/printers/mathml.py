@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 from chainrule.errors import printable
-from chainrule.explanation.printers.markup import Language, Markup
+from chainrule.explanation.messages import Language
+from chainrule.explanation.printers.markup import Markup
 from chainrule.explanation.printers.names import Name, split_name
 from chainrule.explanation.printers.notation import PRODUCT, SUM
 from chainrule.explanation.printers.speech import speech
@@ -109,11 +110,12 @@ class _MathML(Markup[Elements]):
         return (f"<mrow><mo>(</mo>{_row(inner)}<mo>)</mo></mrow>",)
 
     def name(self, name: Name) -> Elements:
-        element = _identifier(name.base, name.underscored)
+        element = _identifier(name.base, name.upright)
         if name.subscript:
-            digits = name.subscript.isascii() and name.subscript.isdigit()
-            below = self.digits(name.subscript) if digits else (_identifier(name.subscript),)
-            element = f"<msub>{element}{_row(below)}</msub>"
+            below = (
+                f"<mn>{name.subscript}</mn>" if name.is_numbered else _identifier(name.subscript)
+            )
+            element = f"<msub>{element}{below}</msub>"
         if name.index:
             element = f"<mrow>{element}<mtext>[{name.index}]</mtext></mrow>"
         return (element,)
@@ -149,10 +151,8 @@ class _MathML(Markup[Elements]):
         return (f"<mi>{_FUNCTIONS.get(operation, operation)}</mi>", f"<mo>{_APPLIED}</mo>")
 
     def choice(self, rows: Sequence[tuple[Elements, Elements]], otherwise: Elements) -> Elements:
-        cases = [
-            _case(value, f"<mrow><mtext>{self.words['if']}\N{NO-BREAK SPACE}</mtext>{_row(when)}</mrow>")
-            for value, when in rows
-        ]
+        start = f"<mtext>{self.words['if']}\N{NO-BREAK SPACE}</mtext>"
+        cases = [_case(value, _row((start, _row(when)))) for value, when in rows]
         cases.append(_case(otherwise, f"<mtext>{self.words['otherwise']}</mtext>"))
         return (f"<mrow><mo>{{</mo><mtable>{''.join(cases)}</mtable></mrow>",)
 

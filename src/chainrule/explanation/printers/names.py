@@ -18,8 +18,8 @@ _NUMBERED = re.compile(rf"(?P<letter>[A-Za-z{GREEK}])(?P<number>[0-9]+)")
 class Name:
     """The parts of a name: `out` and `h1`, `w` and `7`, `hidden.weight` and the index `0,1`.
 
-    `underscored` tells `w_7` from `w7`, which have the same parts.  No two names
-    have all parts in common.
+    `underscored` says whether the subscript was written after an underscore.  No
+    two names have all parts in common.
     """
 
     base: str
@@ -27,10 +27,20 @@ class Name:
     index: str = ""
     underscored: bool = False
 
+    @property
+    def upright(self) -> bool:
+        """Whether the letter is set upright: that tells `w_7` from `w7`."""
+        return self.underscored and is_letter(self.base) and self.is_numbered
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether the subscript is a number."""
+        return self.subscript.isascii() and self.subscript.isdigit()
+
 
 def is_letter(text: str) -> bool:
     """Whether this is one Latin or Greek letter, which is set in italics."""
-    return len(text) == 1 and (text.isascii() and text.isalpha() or text in GREEK)
+    return len(text) == 1 and ((text.isascii() and text.isalpha()) or text in GREEK)
 
 
 def split_name(name: str) -> Name:
@@ -41,7 +51,7 @@ def split_name(name: str) -> Name:
 
     Example:
         >>> split_name("net_h1")
-        Name(base='net', subscript='h1', index='', underscored=False)
+        Name(base='net', subscript='h1', index='', underscored=True)
         >>> split_name("w[0,1]").index
         '0,1'
     """
@@ -51,8 +61,7 @@ def split_name(name: str) -> Name:
     stem, index = parts["stem"], parts["index"] or ""
     base, _, subscript = stem.partition("_")
     if base and subscript and "." not in stem:
-        alike = is_letter(base) and subscript.isascii() and subscript.isdigit()
-        return Name(base, subscript, index, underscored=alike)
+        return Name(base, subscript, index, underscored=True)
     if numbered := _NUMBERED.fullmatch(stem):
         return Name(numbered["letter"], numbered["number"], index)
     return Name(stem, "", index)

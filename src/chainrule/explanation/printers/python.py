@@ -1,7 +1,9 @@
 """Formulas as Python writes them: `1/(1 + exp(-net_h1))`.
 
 What is printed here evaluates, with Python's own floats and the functions of
-`math`, to the number that the reference engine computes, digit for digit.
+`math`, to the number that the reference engine computes, digit for digit.  (Where
+`math` raises because a number leaves the floats, `exp(1000)` or `log(0)`, the
+engine goes on with an infinity.)
 """
 
 from __future__ import annotations

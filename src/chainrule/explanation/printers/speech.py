@@ -6,12 +6,13 @@ is heard can be written down again.  The words are in `messages/speech.*.json`.
 
 from __future__ import annotations
 
-import re
+import itertools
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from chainrule.explanation.printers.markup import Language, Markup
+from chainrule.explanation.messages import Language
+from chainrule.explanation.printers.markup import Markup
 from chainrule.explanation.printers.names import GREEK, Name, split_name
 from chainrule.explanation.printers.notation import ATOM, PRODUCT, SUM
 from chainrule.primitives import Formula
@@ -44,7 +45,6 @@ def number(value: float, lang: Language = "en") -> str:
     return _Speech(None, lang).number(float(value) + 0.0)
 
 
-_PIECES = re.compile(r"[0-9]+|[^\W\d_]|\W|_|\d", re.DOTALL)
 _NAMED = {"_": "underscore", ".": "dot", ",": "comma"}
 
 
@@ -77,9 +77,11 @@ class _Speech(Markup[str]):
 
     def name(self, name: Name) -> str:
         parts = [self._spelled(name.base)]
-        if name.underscored:
-            parts.append(self.words["underscore"])
         if name.subscript:
+            # Between words it is heard anyway, before a number it may not be: w_7 is not w7.
+            between_words = name.base[-1].isalpha() and name.subscript[0].isalpha()
+            if name.underscored and not between_words:
+                parts.append(self.words["underscore"])
             parts.append(self._spelled(name.subscript))
         if name.index:
             parts.append(self._said("entry", index=self._spelled(name.index)))
@@ -131,11 +133,30 @@ class _Speech(Markup[str]):
         return self.words[template].format(**parts)
 
     def _spelled(self, text: str) -> str:
-        """Words and numbers as they are; every sign by its name."""
+        """Words and numbers as they are; every sign and Greek letter by its name."""
         parts: list[str] = []
-        for piece in _PIECES.findall(text):
-            if not piece.isalpha() or piece in GREEK:
-                parts.append(self._character(piece))
-            elif parts and parts[-1][-1] == joined:
-                parts[-1] += piece
-        return " ".join(parts)
+        for kind, characters in itertools.groupby(text, _kind):
+            if kind == "sign":
+                parts += [self._character(character) for character in characters]
+            else:
+                parts.append("".join(characters))
+        return self.join([part for part in parts if part != " "])
+
+    def _character(self, character: str) -> str:
+        if character == " ":
+            return character
+        if character in _NAMED:
+            return self.words[_NAMED[character]]
+        if character in GREEK:
+            letter = unicodedata.normalize("NFKC", character.lower())
+            small = self.words[letter]
+            return small if character.islower() else self._said("capital", letter=small)
+        called = unicodedata.name(character, f"character {ord(character):x}")
+        return called.lower().replace("-", " ")
+
+
+def _kind(character: str) -> str:
+    if character.isascii() and character.isdigit():
+        return "number"
+    letter = unicodedata.category(character)[0] in "LM" and character not in GREEK
+    return "word" if letter else "sign"

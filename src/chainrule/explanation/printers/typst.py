@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from chainrule.errors import printable
-from chainrule.explanation.printers.markup import Language, Markup
+from chainrule.explanation.messages import Language
+from chainrule.explanation.printers.markup import Markup
 from chainrule.explanation.printers.names import Name, is_letter, split_name
 from chainrule.explanation.printers.notation import PRODUCT, SUM
 from chainrule.primitives import Formula
@@ -50,7 +51,7 @@ _KNOWN = ("ln", "max", "min", "sin", "cos", "tanh")
 
 
 class _Typst(Markup[str]):
-    infix: ClassVar = {"add": (SUM, " + "), "sub": (SUM, " - "), "mul": (PRODUCT, " dot ")}
+    infix: ClassVar = {"add": (SUM, " + "), "sub": (SUM, " - "), "mul": (PRODUCT, " dot.op ")}
     relations: ClassVar = {
         "less": " < ",
         "less_equal": " <= ",
@@ -72,11 +73,10 @@ class _Typst(Markup[str]):
 
     def name(self, name: Name) -> str:
         written = name.base
-        if name.underscored or not is_letter(name.base):
+        if name.upright or not is_letter(name.base):
             written = f"upright({text(name.base)})"
         if name.subscript:
-            digits = name.subscript.isascii() and name.subscript.isdigit()
-            written += f"_{name.subscript if digits else text(name.subscript)}"
+            written += f"_{name.subscript if name.is_numbered else text(name.subscript)}"
         return f'{written}"[{name.index}]"' if name.index else written
 
     def partial(self, of: str) -> str:
@@ -98,7 +98,7 @@ class _Typst(Markup[str]):
         return f"frac({over}, {under})"
 
     def raised(self, base: str, exponent: str) -> str:
-        return f"{base}^({exponent})"
+        return f"{base}^{exponent}" if exponent.isdigit() else f"{base}^({exponent})"
 
     def root(self, inner: str) -> str:
         return f"sqrt({inner})"

@@ -7,8 +7,6 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-import numpy
-
 from chainrule.errors import Faults
 from chainrule.frontends.equations.evaluate import Evaluator, ExhaustedError, RefusalError
 from chainrule.frontends.equations.rewrite import Numerals
@@ -198,8 +196,7 @@ class Statements:
     def _leaf(self, base: str, path: Path, shape: Path, numbers: Any) -> Node:
         labels = _labels(base, path, shape)
         node = self.op.variable(_label(base, path), shape, labels if path and shape else None)
-        flat = numpy.asarray(numbers, dtype=float).ravel().tolist()
-        self.leaves[node] = Leaf(node, base, tuple(flat), bool(path))
+        self.leaves[node] = Leaf(node, base, _flat(numbers), bool(path))
         for label, index in zip(labels, _indices(shape), strict=True):
             for spelling in _spellings(base, path, index):
                 if spelling != label:
@@ -469,7 +466,18 @@ def _template(value: Value) -> Any:
     labels = entry_labels(value) or ()
     if not value.shape:
         return labels[0]
+    import numpy
+
     return ("array", numpy.array(labels, dtype=object).reshape(value.shape).tolist())
+
+
+def _flat(numbers: Any) -> tuple[float, ...]:
+    """The numbers of a leaf, row-major; NumPy is not loaded for a single one."""
+    if isinstance(numbers, float):
+        return (numbers,)
+    import numpy
+
+    return tuple(numpy.asarray(numbers, dtype=float).ravel().tolist())
 
 
 def _written(template: Any, values: Mapping[str, float]) -> str:

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import numpy
-
 from chainrule.graph.build import Builder
 from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.fold import constant_value
@@ -200,6 +198,8 @@ class Numbers:
             return None
         if isinstance(primitive, Pointwise) and node.shape == ():
             return primitive.scalar_kernel(*operands)
+        import numpy  # for arrays alone
+
         arrays = [numpy.asarray(value) for value in operands]
         with numpy.errstate(all="ignore"):
             if isinstance(primitive, Pointwise):
@@ -212,9 +212,17 @@ class Numbers:
         value = self.of(node)
         if value is None:
             return True
-        return bool(numpy.isfinite(value).all()) if node.shape else math.isfinite(value)
+        if not node.shape:
+            return math.isfinite(value)
+        import numpy
+
+        return bool(numpy.isfinite(value).all())
 
     def has_zero(self, node: Node) -> bool:
         """Whether some entry is known to be 0."""
         value = self.of(node)
-        return value is not None and not numpy.all(value)
+        if value is None or not node.shape:
+            return bool(value == 0)
+        import numpy
+
+        return not numpy.all(value)
