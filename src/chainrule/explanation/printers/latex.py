@@ -106,7 +106,7 @@ _ESCAPES = {
     **{letter: rf"\ensuremath{{{command}}}" for letter, command in _COMMANDS.items()},
 }
 _DIGITS = re.compile(r"[0-9]+")
-_PLAIN = re.compile(r"[A-Za-z0-9.]+")
+_PLAIN = re.compile(r"[A-Za-z0-9._]+")
 _UNIT = re.compile(r"[A-Za-z][0-9]+")
 """A subscript such as h1, which needs no upright letters to be read as one."""
 
@@ -129,7 +129,7 @@ def _word(word: str) -> str:
     if (is_letter(word) and word.isascii()) or _DIGITS.fullmatch(word):
         return word
     if _PLAIN.fullmatch(word):
-        return rf"\mathrm{{{word}}}"
+        return rf"\mathrm{{{text(word)}}}"
     return rf"\text{{{text(word)}}}"
 
 

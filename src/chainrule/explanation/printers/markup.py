@@ -69,10 +69,7 @@ def _call(operation: str) -> Callable[..., tuple[object, int]]:
     def form(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tuple[T, int]:
         parts = []
         for item in flattened(operation, arguments):
-            # A number alone needs no brackets, a choice does: its right side is open.
-            alone = isinstance(item, Symbol)
-            written = to.write(item, values) if alone else to.within(item, values, COMPARISON)
-            parts += [to.text(to.comma), written]
+            parts += [to.text(to.comma), to.apart(item, values, COMPARISON)]
         # Not as tight as an atom: ln(x)² would be read in two ways.
         inner = to.bracket(to.join(parts[1:]))
         return to.join([to.function(operation), inner]), POWER
@@ -82,7 +79,7 @@ def _call(operation: str) -> Callable[..., tuple[object, int]]:
 
 def _comparison(operation: str) -> Callable[..., tuple[object, int]]:
     def form(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tuple[T, int]:
-        left, right = (to.within(item, values, SUM) for item in arguments)
+        left, right = (to.apart(item, values, SUM) for item in arguments)
         return to.join([left, to.text(to.relations[operation]), right]), COMPARISON
 
     return form
@@ -93,12 +90,12 @@ def _choice(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tu
     rows: list[tuple[T, T]] = []
     while True:
         condition, first, second = arguments
-        row = (to.within(first, values, COMPARISON), to.within(condition, values, COMPARISON))
+        row = (to.apart(first, values, COMPARISON), to.apart(condition, values, COMPARISON))
         rows.append(row)
         if not (isinstance(second, Apply) and second.operation == "where"):
             break
         arguments = second.arguments
-    return to.choice(rows, to.within(second, values, COMPARISON)), to.choice_binds
+    return to.choice(rows, to.apart(second, values, COMPARISON)), to.choice_binds
 
 
 def _guarded(write: Callable[[Formula, Formula], Formula]) -> Callable[..., tuple[object, int]]:
@@ -222,6 +219,11 @@ class Markup(Notation[T]):
         """∂`over`/∂`by`."""
         above, below = (self.partial(self.name(split_name(name))) for name in (over, by))
         return self.fraction(above, below)
+
+    def apart(self, formula: Formula, values: Values, needed: int) -> T:
+        """A part as `within` writes it; a number in place of a name needs no brackets here."""
+        alone = isinstance(formula, Symbol)
+        return self.write(formula, values) if alone else self.within(formula, values, needed)
 
     def binding(self, value: float) -> int:
         """A power of ten in a number wants brackets where another power is taken of it."""

@@ -76,6 +76,8 @@ class _Speech(Markup[str]):
         return self._said("bracket", inner=inner)
 
     def name(self, name: Name) -> str:
+        if name == Name("e"):  # nobody's base of the exponential
+            return self.words["variable e"]
         parts = [self._spelled(name.base)]
         if name.subscript:
             # Between words it is heard anyway, before a number it may not be: w_7 is not w7.

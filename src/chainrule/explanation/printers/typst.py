@@ -111,6 +111,6 @@ class _Typst(Markup[str]):
         return called if called in _KNOWN else f'op("{called}")'
 
     def choice(self, rows: Sequence[tuple[str, str]], otherwise: str) -> str:
-        cases = [f'{value} & "{self.words["if"]} "{when}' for value, when in rows]
-        cases.append(f'{otherwise} & "{self.words["otherwise"]}"')
+        cases = [f'{value} & quad "{self.words["if"]} "{when}' for value, when in rows]
+        cases.append(f'{otherwise} & quad "{self.words["otherwise"]}"')
         return f"cases({', '.join(cases)})"
