@@ -159,7 +159,7 @@ def explain(
     \b
     Examples:
       chainrule explain seed w7
-      chainrule explain seed w1 w7 -o lesson.md
+      chainrule explain seed w1 w7 --format markdown
     """
     import chainrule.api as api
 

@@ -24,6 +24,9 @@ from chainrule.explanation.printers.notation import (
     Notation,
     Values,
     flattened,
+    guarded,
+    over,
+    times_log,
 )
 from chainrule.primitives import Apply, Formula, Symbol
 
@@ -98,24 +101,6 @@ def _choice(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tu
     return to.choice(rows, to.apart(second, values, COMPARISON)), to.choice_binds
 
 
-def _guarded(write: Callable[[Formula, Formula], Formula]) -> Callable[..., tuple[object, int]]:
-    """A form in t and p that is 0 where t is 0, whatever p is: that much goes without saying."""
-
-    def form(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tuple[T, int]:
-        target, probability = arguments
-        return to.printed(write(Apply("neg", (target,)), probability), values)
-
-    return form
-
-
-def _times_log(target: Formula, probability: Formula) -> Formula:
-    return Apply("mul", (target, Apply("log", (probability,))))
-
-
-def _over(target: Formula, probability: Formula) -> Formula:
-    return Apply("div", (target, probability))
-
-
 _RELATIONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 _FUNCTIONS = ("log", "log1p", "expm1", "sin", "cos", "tanh", "erf", "maximum", "minimum")
 
@@ -127,7 +112,7 @@ class Markup(Notation[T]):
     `∂E/∂out_h1`, as a derivative.  `lang` is the language of `if` and `otherwise`.
     """
 
-    negated: ClassVar = {"cross_entropy_term": _times_log, "cross_entropy_slope": _over}
+    negated: ClassVar = {"cross_entropy_term": times_log, "cross_entropy_slope": over}
     forms: ClassVar = {
         "div": _quotient,
         "pow": _power,
@@ -135,8 +120,8 @@ class Markup(Notation[T]):
         "sqrt": _root,
         "abs": _magnitude,
         "where": _choice,
-        "cross_entropy_term": _guarded(_times_log),
-        "cross_entropy_slope": _guarded(_over),
+        "cross_entropy_term": guarded(times_log),
+        "cross_entropy_slope": guarded(over),
         **{operation: _comparison(operation) for operation in _RELATIONS},
         **{operation: _call(operation) for operation in _FUNCTIONS},
     }

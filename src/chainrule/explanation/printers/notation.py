@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from chainrule.primitives import REGISTRY, Apply, Formula, Number, Pointwise, Symbol
 from chainrule.primitives.formula import substitute
@@ -25,6 +25,9 @@ __all__ = [
     "Notation",
     "defined",
     "flattened",
+    "guarded",
+    "over",
+    "times_log",
 ]
 
 CHOICE, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(7)
@@ -66,6 +69,10 @@ class Notation(Generic[T]):
         """A quantity's name."""
         return self.text(name)
 
+    def symbol_binding(self, name: str) -> int:
+        """How tightly a quantity's name binds, as it is written."""
+        return ATOM
+
     def number(self, value: float) -> T:
         """A number, as it was computed."""
         raise NotImplementedError
@@ -98,7 +105,9 @@ class Notation(Generic[T]):
             case Number(value):
                 return self._literal(value)
             case Symbol(name):
-                return (self.symbol(name), ATOM) if values is None else self._value(values[name])
+                if values is not None:
+                    return self._value(values[name])
+                return self.symbol(name), self.symbol_binding(name)
         if formula.operation in self.infix:
             return self._chain(formula, values)
         if formula.operation == "neg":
@@ -113,8 +122,18 @@ class Notation(Generic[T]):
     def within(self, formula: Formula, values: Values, needed: int, right: bool = False) -> T:
         """A part of a formula, in brackets where it binds less tightly than `needed`."""
         written, binding = self.printed(formula, values)
-        loose = binding < needed or (right and binding == SIGN)
+        loose = binding < needed or (right and self._begins_with_minus(formula))
         return self.bracket(written) if loose else written
+
+    def _begins_with_minus(self, formula: Formula) -> bool:
+        """Whether a minus comes first, at the left end of sums and products."""
+        while isinstance(formula, Apply) and formula.operation in self.infix:
+            formula = formula.arguments[0]
+        if isinstance(formula, Number):
+            return self.binding(formula.value) == SIGN
+        return isinstance(formula, Apply) and (
+            formula.operation == "neg" or formula.operation in self.negated
+        )
 
     def _literal(self, value: float) -> Printed[T]:
         whole = (
@@ -159,3 +178,23 @@ def flattened(operation: str, arguments: Sequence[Formula]) -> list[Formula]:
         while isinstance(flat[0], Apply) and flat[0].operation == operation:
             flat[:1] = flat[0].arguments
     return flat
+
+
+def times_log(target: Formula, probability: Formula) -> Formula:
+    """t · ln p."""
+    return Apply("mul", (target, Apply("log", (probability,))))
+
+
+def over(target: Formula, probability: Formula) -> Formula:
+    """t / p."""
+    return Apply("div", (target, probability))
+
+
+def guarded(write: Callable[[Formula, Formula], Formula]) -> Callable[..., tuple[Any, int]]:
+    """A form in −t and p that is 0 where t is 0, whatever p is: that much goes without saying."""
+
+    def form(to: Notation[T], arguments: tuple[Formula, ...], values: Values) -> tuple[T, int]:
+        target, probability = arguments
+        return to.printed(write(Apply("neg", (target,)), probability), values)
+
+    return form

@@ -16,8 +16,11 @@ from chainrule.explanation.printers.notation import (
     Notation,
     Values,
     flattened,
+    guarded,
+    over,
+    times_log,
 )
-from chainrule.primitives import Apply, Formula, Number
+from chainrule.primitives import Formula, Number
 
 __all__ = ["inline", "pretty_number", "stacked"]
 
@@ -99,24 +102,6 @@ def _magnitude(
     return beside([bar, inner, bar]), ATOM
 
 
-def _guarded(write: Callable[[Formula, Formula], Formula]) -> Form:
-    """A form in t and p that is 0 where t is 0, whatever p is: that much goes without saying."""
-
-    def form(to: Notation[Box], arguments: tuple[Formula, ...], values: Values) -> tuple[Box, int]:
-        target, probability = arguments
-        return to.printed(write(Apply("neg", (target,)), probability), values)
-
-    return form
-
-
-def _times_log(target: Formula, probability: Formula) -> Formula:
-    return Apply("mul", (target, Apply("log", (probability,))))
-
-
-def _over(target: Formula, probability: Formula) -> Formula:
-    return Apply("div", (target, probability))
-
-
 def _choice(to: Notation[Box], arguments: tuple[Formula, ...], values: Values) -> tuple[Box, int]:
     condition, first, second = (to.within(item, values, COMPARISON) for item in arguments)
     return beside([first, line(" if "), condition, line(" else "), second]), CHOICE
@@ -132,14 +117,14 @@ class _Unicode(Notation[Box]):
         self.symbols = symbols
 
     minus = MINUS
-    negated: ClassVar = {"cross_entropy_term": _times_log, "cross_entropy_slope": _over}
+    negated: ClassVar = {"cross_entropy_term": times_log, "cross_entropy_slope": over}
     forms: ClassVar = {
         "pow": _power,
         "exp": _exponential,
         "abs": _magnitude,
         "where": _choice,
-        "cross_entropy_term": _guarded(_times_log),
-        "cross_entropy_slope": _guarded(_over),
+        "cross_entropy_term": guarded(times_log),
+        "cross_entropy_slope": guarded(over),
         "less": _comparison("<"),
         "less_equal": _comparison("≤"),
         "greater": _comparison(">"),
@@ -158,6 +143,9 @@ class _Unicode(Notation[Box]):
 
     def symbol(self, name: str) -> Box:
         return line(self.symbols.get(name, name))
+
+    def symbol_binding(self, name: str) -> int:
+        return PRODUCT if "/" in self.symbols.get(name, name) else ATOM
 
     def join(self, parts: Sequence[Box]) -> Box:
         return beside(parts)
