@@ -79,6 +79,14 @@ def main() -> None:
         options.repeats,
     )
     seed = cr.load("seed")
+    at_hand = medians(
+        {
+            "derivations": timed(lambda: cr.explain(seed)),
+            "and their texts": timed(lambda: cr.explain(seed).as_json()),
+            "and the graph anew": timed(lambda: explained(seed)),
+        },
+        4 * options.repeats,
+    )
     sizes = {
         name: network(*widths)
         for name, widths in (
@@ -89,16 +97,17 @@ def main() -> None:
         )
     }
     derivations = medians(
-        {
-            "seed": timed(lambda: explained(seed)),
-            **{name: timed(lambda m=model: explained(m)) for name, model in sizes.items()},
-        },
+        {name: timed(lambda m=model: explained(m)) for name, model in sizes.items()},
         max(3, options.repeats // 3),
     )
-    counts = {"seed": 12, **{name: len(model.trained) for name, model in sizes.items()}}
+    counts = {name: len(model.trained) for name, model in sizes.items()}
     numpy_time, explain_time = cold.values()
     result = {
         "cold process": {**cold, "ratio": explain_time / numpy_time, "at most": 2.5},
+        "all 12 of the seed, milliseconds": {
+            **{name: 1e3 * seconds for name, seconds in at_hand.items()},
+            "at most": 3.0,
+        },
         "all derivations, milliseconds": {
             name: {
                 "parameters": counts[name],
@@ -115,6 +124,10 @@ def main() -> None:
     for name, seconds in cold.items():
         print(f"{name:<30} {1e3 * seconds:>7.0f} ms")
     print(f"{'ratio (at most 2.5)':<30} {explain_time / numpy_time:>10.2f}\n")
+    print("all 12 derivations of the seed, checks included (at most 3 ms)")
+    for name, seconds in at_hand.items():
+        print(f"{name:<30} {1e3 * seconds:>7.1f} ms")
+    print()
     print(f"{'all derivations, with texts':<30} {'parameters':>10} {'total':>10} {'each':>10}")
     for name, seconds in derivations.items():
         each = 1e6 * seconds / counts[name]
