@@ -14,8 +14,10 @@ Written apart from the printer, by the grammar that a reader has in mind:
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
 from chainrule.primitives import Apply, Formula, Number, Symbol
+from helpers.reading import Reader
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?(?:e[−+]?\d+)?)"
@@ -42,7 +44,10 @@ def read(text: str) -> Formula:
     return formula
 
 
-class _Reader:
+class _Reader(Reader):
+    comparisons: ClassVar = _COMPARISONS
+    products: ClassVar = {"·": "mul", "/": "div"}
+
     def __init__(self, text: str) -> None:
         self.tokens: list[tuple[str, str]] = []
         self.at = 0
@@ -74,26 +79,6 @@ class _Reader:
         condition = self.comparison()
         self.need("else")
         return Apply("where", (condition, first, self.choice()))
-
-    def comparison(self) -> Formula:
-        left = self.sum()
-        sign = self.take(*_COMPARISONS)
-        return left if sign is None else Apply(_COMPARISONS[sign], (left, self.sum()))
-
-    def sum(self) -> Formula:
-        left = self.product()
-        while sign := self.take("+", "−"):
-            left = Apply("add" if sign == "+" else "sub", (left, self.product()))
-        return left
-
-    def product(self) -> Formula:
-        left = self.signed()
-        while sign := self.take("·", "/"):
-            left = Apply("mul" if sign == "·" else "div", (left, self.signed()))
-        return left
-
-    def signed(self) -> Formula:
-        return Apply("neg", (self.signed(),)) if self.take("−") else self.power()
 
     def power(self) -> Formula:
         base = self.atom()

@@ -11,9 +11,10 @@ import itertools
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from chainrule.primitives import Apply, Formula, Number, Symbol
+from helpers.reading import Reader
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -73,7 +74,10 @@ def understood(pieces: Sequence[Piece]) -> Formula:
     return formula
 
 
-class _Reader:
+class _Reader(Reader):
+    comparisons: ClassVar = _COMPARISONS
+    products: ClassVar = {"·": "mul"}
+
     def __init__(self, pieces: Sequence[Piece]) -> None:
         self.pieces = pieces
         self.at = 0
@@ -84,26 +88,6 @@ class _Reader:
             self.at += 1
             return str(sign)
         return None
-
-    def comparison(self) -> Formula:
-        left = self.sum()
-        sign = self.take(*_COMPARISONS)
-        return left if sign is None else Apply(_COMPARISONS[sign], (left, self.sum()))
-
-    def sum(self) -> Formula:
-        left = self.product()
-        while sign := self.take("+", "−"):
-            left = Apply("add" if sign == "+" else "sub", (left, self.product()))
-        return left
-
-    def product(self) -> Formula:
-        left = self.signed()
-        while self.take("·"):
-            left = Apply("mul", (left, self.signed()))
-        return left
-
-    def signed(self) -> Formula:
-        return Apply("neg", (self.signed(),)) if self.take("−") else self.power()
 
     def power(self) -> Formula:
         start = self.at

@@ -96,10 +96,9 @@ class Title:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A section; `anchor` names what it is about, where that is one parameter."""
+    """A section."""
 
     text: str
-    anchor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ class _Derivations:
 
     def _derivation(self, item: Derivation, simple: bool) -> list[Block]:
         say = self.say
-        blocks: list[Block] = [Heading(item.symbol, item.parameter)]
+        blocks: list[Block] = [Heading(item.symbol)]
         if item.result is None:
             reason = say("reason.not connected")
             text = say("zero_because", symbol=item.symbol, reason=reason)

@@ -31,10 +31,6 @@ class Words:
         """The message, its placeholders filled in."""
         return self._texts[key].format(**values)
 
-    def has(self, key: str) -> bool:
-        """Whether there is such a message."""
-        return key in self._texts
-
     def listed(self, items: Iterable[str]) -> str:
         """Several phrases one after another."""
         return self._texts["separator"].join(items)
