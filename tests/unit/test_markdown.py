@@ -9,6 +9,7 @@ import pytest
 import chainrule as cr
 from chainrule.explanation.documents.blocks import (
     Block,
+    Document,
     Entries,
     Equation,
     Heading,
@@ -21,7 +22,7 @@ from chainrule.explanation.documents.blocks import (
     Title,
     Words,
 )
-from chainrule.explanation.documents.compose import explanation_blocks, symbols_of
+from chainrule.explanation.documents.compose import explanation_document
 from chainrule.explanation.documents.markdown import markdown
 from chainrule.explanation.documents.terminal import terminal_rows
 from chainrule.explanation.messages import Words as Messages
@@ -50,17 +51,16 @@ def values(text: str) -> set[float]:
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_the_numbers_are_those_of_the_text(example: str, language: str) -> None:
     explanation = cr.explain(cr.load(example))
-    blocks = explanation_blocks(explanation, Messages(language))  # type: ignore[arg-type]
-    symbols = symbols_of(explanation)
-    text = "\n".join(row.text for row in terminal_rows(blocks, 400, symbols))
-    assert values(markdown(blocks, symbols)) == values(text)
+    document = explanation_document(explanation, Messages(language))  # type: ignore[arg-type]
+    text = "\n".join(row.text for row in terminal_rows(document, 400))
+    assert values(markdown(document)) == values(text)
     assert len(values(text)) > 20
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_mathematics_is_closed_and_balanced(example: str) -> None:
     explanation = cr.explain(cr.load(example))
-    text = markdown(explanation_blocks(explanation, Messages()), symbols_of(explanation))
+    text = markdown(explanation_document(explanation, Messages()))
     displays = re.findall(r"^\$\$\n(.*?)\n\$\$$", text, flags=re.MULTILINE | re.DOTALL)
     assert text.count("$$") == 2 * len(displays)
     for display in displays:
@@ -70,7 +70,7 @@ def test_mathematics_is_closed_and_balanced(example: str) -> None:
 
 
 def test_each_block() -> None:
-    blocks: list[Block] = [
+    blocks: tuple[Block, ...] = (
         Title("net_1"),
         Heading("∂E/∂w1"),
         Paragraph("1. a step", level=1),
@@ -81,9 +81,10 @@ def test_each_block() -> None:
             Series((Words("from "), Name("E")), ""),
             (Right(Series((Number(1.0), Number(-2.0)), "+"), "≈"), Right(Number(-1.0))),
         ),
-        Table((("w7", 0.4, -0.5),)),
-    ]
-    assert markdown(blocks) == "\n\n".join(
+        Table((("w7", 0.4, Name("w7")),), head=("a", "b", "c")),
+        Table((("w7", -0.5),)),
+    )
+    assert markdown(Document("", blocks)) == "\n\n".join(
         (
             r"# net\_1",
             "## ∂E/∂w1",
@@ -93,21 +94,23 @@ def test_each_block() -> None:
             "$$\nw_{7}^{+} = 0.5\n$$",
             "$$\n\\begin{aligned}\n\\text{from }E &\\approx 1.0 + (-2.0) \\\\\n&= -1.0\n"
             "\\end{aligned}\n$$",
-            "|   |   |   |\n| - | - | - |\n| w7 | 0.4 | −0.5 |\n",
+            "| a | b | c |\n| - | - | - |\n| w7 | $0.4$ | $w_{7}$ |",
+            "|   |   |\n| - | - |\n| w7 | $-0.5$ |\n",
         )
     )
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=ascii)
 def test_hostile_words_are_inert(name: str) -> None:
-    text = markdown([Title(name), Paragraph(name), Table(((name, 1.0),))])
+    text = markdown(Document("", (Title(name), Paragraph(name), Table(((name, name),)))))
     assert not re.search(r"(?<!\\)[<>`$|](?=\S)", text.replace("| ", "").replace(" |", ""))
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", text)
 
 
 def test_hostile_names_in_mathematics_are_inert() -> None:
     for name in HOSTILE:
-        text = markdown([Equation(Name(name), (Right(Number(1.0)),)), Entries(((name, 1.0),))])
+        blocks = (Equation(Name(name), (Right(Number(1.0)),)), Entries(((name, 1.0),)))
+        text = markdown(Document("", blocks))
         inside = re.findall(r"\$\$\n(.*?)\n\$\$", text, flags=re.DOTALL)[0]
         assert r"\input{" not in inside
         assert "$" not in inside.replace(r"\$", "").replace(r"\textdollar", "")

@@ -12,15 +12,16 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from chainrule.errors import ChainruleError, Fault, InputError, printable
+from chainrule.explanation.documents.formats import DOCUMENTS
 
 if TYPE_CHECKING:
-    from chainrule.explanation.documents.blocks import Block, Derivative
+    from chainrule.explanation.documents.blocks import Document
     from chainrule.explanation.messages import Language, Words
     from chainrule.explanation.schema import Explanation
     from chainrule.graph.model import Model
@@ -42,7 +43,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "note": {"dim": True},
 }
 
-ENDINGS = {".txt": "text", ".md": "markdown", ".json": "json"}
+ENDINGS = {form.ending: name for name, form in DOCUMENTS.items()} | {".json": "json"}
 """The formats of a document, by the ending of its file."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -121,9 +122,9 @@ def show(model: str, as_json: bool, lang: Any, **choices: Any) -> None:
     if as_json:
         _print_json(values_as_json(values))
     else:
-        from chainrule.explanation.documents.compose import values_blocks
+        from chainrule.explanation.documents.compose import values_document
 
-        _print_document(values_blocks(values, _words(lang)))
+        _print_document(values_document(values, _words(lang)))
     error = non_finite(list(values.lines))
     if error is not None:
         raise error
@@ -171,9 +172,9 @@ def explain(
         write_atomic(output, _document(explanation, chosen, lang))
         click.echo(f"wrote {printable(output)}", err=True)
     elif chosen == "text":
-        from chainrule.explanation.documents.compose import explanation_blocks, symbols_of
+        from chainrule.explanation.documents.compose import explanation_document
 
-        _print_document(explanation_blocks(explanation, _words(lang)), symbols_of(explanation))
+        _print_document(explanation_document(explanation, _words(lang)))
     else:
         click.echo(_document(explanation, chosen, lang), nl=False)
     if any(item.checks.get("verdict") == "disagrees" for item in explanation.derivations):
@@ -224,9 +225,9 @@ def step(
     if as_json:
         _print_json(taken.as_json())
     else:
-        from chainrule.explanation.documents.compose import steps_blocks
+        from chainrule.explanation.documents.compose import steps_document
 
-        _print_document(steps_blocks(taken, _words(lang)))
+        _print_document(steps_document(taken, _words(lang)))
 
 
 @command.command(epilog=STATUS)
@@ -248,9 +249,9 @@ def check(model: str, as_json: bool, lang: Any, **choices: Any) -> None:
     if as_json:
         _print_json(report.as_json())
     else:
-        from chainrule.explanation.documents.compose import report_blocks
+        from chainrule.explanation.documents.compose import report_document
 
-        _print_document(report_blocks(report, _words(lang)))
+        _print_document(report_document(report, _words(lang)))
     if not report.passed:
         raise SystemExit(1)
 
@@ -316,29 +317,20 @@ def _format(form: str | None, output: str | None, as_json: bool) -> str:
     return ENDINGS[ending]
 
 
-def _document(explanation: Explanation, form: str, lang: Language | None) -> str:
+def _document(explanation: Explanation, form: str, lang: Language | None) -> str | bytes:
     """An explanation in a format, with a newline at its end."""
-    from chainrule.explanation.documents.compose import explanation_blocks, symbols_of
-
     if form == "json":
         return _json(explanation.as_json()) + "\n"
-    blocks, symbols = explanation_blocks(explanation, _words(lang)), symbols_of(explanation)
-    if form == "markdown":
-        from chainrule.explanation.documents.markdown import markdown
+    from chainrule.explanation.documents.compose import explanation_document
 
-        return markdown(blocks, symbols)
-    from chainrule.explanation.documents.terminal import terminal_rows
-
-    return "".join(f"{row.text}\n" for row in terminal_rows(blocks, _width(), symbols))
+    return DOCUMENTS[form].write(explanation_document(explanation, _words(lang)))
 
 
-def _print_document(
-    blocks: Iterable[Block], symbols: Mapping[str, Derivative] | None = None
-) -> None:
+def _print_document(document: Document) -> None:
     from chainrule.explanation.documents.terminal import terminal_rows
 
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    rows = terminal_rows(blocks, _width(), symbols)
+    rows = terminal_rows(document, _width())
     lines = (
         click.style(row.text, **STYLES[row.style]) if colour and row.style in STYLES else row.text
         for row in rows

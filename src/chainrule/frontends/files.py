@@ -71,10 +71,10 @@ def example_names() -> tuple[str, ...]:
     return tuple(sorted(_examples()))
 
 
-def write_atomic(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` to `path` as UTF-8, all of it or none of it.
+def write_atomic(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Write `content` to `path`, text as UTF-8, all of it or none of it.
 
-    The text goes to a new file in the same directory, which then takes the
+    It goes to a new file in the same directory, which then takes the
     name.  An existing file keeps its mode; a symbolic link keeps pointing.
 
     Raises:
@@ -84,7 +84,7 @@ def write_atomic(path: str | os.PathLike[str], text: str) -> None:
     try:
         target = os.path.realpath(name)
         mode = _mode_of_writable(target, name)
-        data = text.encode()
+        data = content.encode() if isinstance(content, str) else content
         scratch = os.path.join(os.path.dirname(target), f".chainrule-{os.urandom(8).hex()}")
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:

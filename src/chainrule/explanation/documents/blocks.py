@@ -6,15 +6,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from chainrule.explanation.messages import Language
+from chainrule.explanation.picture import Picture
 from chainrule.primitives import Formula
 
 __all__ = [
     "Block",
     "Break",
+    "Cell",
     "Derivative",
+    "Diagram",
+    "Document",
     "Entries",
     "Equation",
     "Heading",
@@ -22,6 +27,7 @@ __all__ = [
     "Number",
     "Paragraph",
     "Piece",
+    "Recomputed",
     "Right",
     "Series",
     "Style",
@@ -96,9 +102,16 @@ class Title:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A section."""
+    """A section, or with `level` 2 a part of one.
+
+    `piece` is the heading where it is mathematics, which `text` then says on one line.
+    `anchor` is what a link may lead to: the parameter whose derivation follows.
+    """
 
     text: str
+    piece: Piece | None = None
+    anchor: str = ""
+    level: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +148,40 @@ class Entries:
     pairs: tuple[tuple[str, float], ...]
 
 
+Cell = str | float | Name | Derivative
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells; a number stands as a number.  `arrow` sets → before the last column."""
+    """Rows of cells, below `head` where it is given; a number stands as a number.
 
-    rows: tuple[tuple[str | float, ...], ...]
+    `arrow` sets → before the last column.
+    """
+
+    rows: tuple[tuple[Cell, ...], ...]
     level: int = 1
     arrow: bool = False
     style: Style = "plain"
+    head: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """A picture of a network, and what it shows in words, for whoever does not see it."""
+
+    picture: Picture
+    alternative: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """Python that computes a number of the section again: only a notebook holds it.
+
+    `call` is an expression in `cr`, the package, and `model`.
+    """
+
+    call: str
+    value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,4 +189,17 @@ class Break:
     """A little room before what follows."""
 
 
-Block = Title | Heading | Paragraph | Equation | Entries | Table | Break
+Block = Title | Heading | Paragraph | Equation | Entries | Table | Diagram | Recomputed | Break
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Blocks in the order in which they are read.
+
+    `symbols` says how the names of derivatives are written: ∂E/∂out_h1 for `dE_dout_h1`.
+    """
+
+    title: str
+    blocks: tuple[Block, ...]
+    language: Language = "en"
+    symbols: Mapping[str, str] = field(default_factory=dict)

@@ -11,7 +11,9 @@ from chainrule.explanation.derivation import Contribution, Derivation, Factor, L
 from chainrule.explanation.documents.blocks import (
     Block,
     Break,
+    Cell,
     Derivative,
+    Document,
     Entries,
     Equation,
     Heading,
@@ -38,7 +40,12 @@ if TYPE_CHECKING:
     from chainrule.verify.differences import Checked
     from chainrule.verify.report import Report
 
-__all__ = ["explanation_blocks", "report_blocks", "steps_blocks", "symbols_of", "values_blocks"]
+__all__ = [
+    "explanation_document",
+    "report_document",
+    "steps_document",
+    "values_document",
+]
 
 MOST_TERMS = 8
 """Terms of a sum over paths that are written out; of a longer one, the largest."""
@@ -46,7 +53,7 @@ MOST_TERMS = 8
 ROLES = ("input", "target", "parameter", "constant")
 
 
-def values_blocks(values: Values, say: Messages) -> list[Block]:
+def values_document(values: Values, say: Messages) -> Document:
     """The document of `chainrule show`."""
     blocks: list[Block] = [Title(values.title), *_conventions(values.conventions, say)]
     for role in ROLES:
@@ -59,18 +66,19 @@ def values_blocks(values: Values, say: Messages) -> list[Block]:
         if item.symbol in values.saturated:
             text = say("saturated_quantity", name=item.symbol)
             blocks.append(Paragraph(text, "note", level=2))
-    return blocks
+    return Document(values.title, tuple(blocks), say.language)
 
 
-def explanation_blocks(explanation: Explanation, say: Messages) -> list[Block]:
+def explanation_document(explanation: Explanation, say: Messages) -> Document:
     """The document of `chainrule explain`."""
-    return _Derivations(explanation, say).blocks()
+    blocks = _Derivations(explanation, say).blocks()
+    return Document(explanation.title, tuple(blocks), say.language, _symbols(explanation))
 
 
-def symbols_of(explanation: Explanation) -> dict[str, Derivative]:
+def _symbols(explanation: Explanation) -> dict[str, str]:
     """How the shared derivatives that have no δ are written: ∂E/∂out_h1 for `dE_dout_h1`."""
     return {
-        line.node.name: _derivative(line)
+        line.node.name: line.symbol
         for line in explanation.shared
         if line.node.name is not None and not line.node.name.startswith("δ_")
     }
@@ -112,7 +120,7 @@ class _Derivations:
     def __init__(self, explanation: Explanation, say: Messages) -> None:
         self.explanation = explanation
         self.say = say
-        self.symbols = symbols_of(explanation)
+        self.symbols = _symbols(explanation)
 
     def blocks(self) -> list[Block]:
         explanation, say = self.explanation, self.say
@@ -148,7 +156,8 @@ class _Derivations:
 
     def _derivation(self, item: Derivation, simple: bool) -> list[Block]:
         say = self.say
-        blocks: list[Block] = [Heading(item.symbol)]
+        heading = Derivative(item.loss, item.parameter)
+        blocks: list[Block] = [Heading(item.symbol, heading, item.parameter)]
         if item.result is None:
             reason = say("reason.not connected")
             text = say("zero_because", symbol=item.symbol, reason=reason)
@@ -254,7 +263,7 @@ def _checks(checks: Mapping[str, object], say: Messages) -> list[Block]:
         return [Break(), Paragraph(say("check.not_judged"), "note", level=1)]
     agrees = verdict == "agrees"
     mark = say("agrees" if agrees else "disagrees")
-    rows: list[tuple[str | float, ...]] = []
+    rows: list[tuple[Cell, ...]] = []
     for key in ("complex_step", "central_difference"):
         value = checks.get(key)
         if value is not None:
@@ -272,7 +281,7 @@ def _about(value: float) -> str:
     return f"{value:.6g}".replace("-", "−")
 
 
-def steps_blocks(taken: Steps, say: Messages) -> list[Block]:
+def steps_document(taken: Steps, say: Messages) -> Document:
     """The document of `chainrule step`."""
     key = "steps.one" if taken.count == 1 else "steps.many"
     order = say(f"order.{taken.order}")
@@ -280,23 +289,25 @@ def steps_blocks(taken: Steps, say: Messages) -> list[Block]:
     rate = taken.model.learning_rate
     assert rate is not None
     before = taken.before.numbers
-    return [
+    blocks: tuple[Block, ...] = (
         Title(title),
         Equation(Name(taken.model.learning_rate_name), (Right(Number(rate)),), 0, "note"),
         Heading(say("steps.loss")),
         Table(((say("steps.before"), taken.losses[0]), (say("steps.after"), taken.losses[-1]))),
         Heading(say("role.parameter")),
         Table(
-            tuple((name, before[name], value) for name, value in taken.parameters.items()),
+            tuple((Name(name), before[name], value) for name, value in taken.parameters.items()),
             arrow=True,
         ),
-    ]
+    )
+    return Document(title, blocks, say.language)
 
 
-def report_blocks(report: Report, say: Messages) -> list[Block]:
+def report_document(report: Report, say: Messages) -> Document:
     """The document of `chainrule check`."""
+    title = say("report.title", title=report.title, count=report.total)
     blocks: list[Block] = [
-        Title(say("report.title", title=report.title, count=report.total)),
+        Title(title),
         Paragraph(
             say(
                 "report.tolerance",
@@ -322,7 +333,7 @@ def report_blocks(report: Report, say: Messages) -> list[Block]:
     if report.unjudged:
         names = say.names(item.parameter for item in report.unjudged[:MOST_TERMS])
         note("report.not_judged", names=names)
-    return [*blocks, *_verdict(report, say)]
+    return Document(title, (*blocks, *_verdict(report, say)), say.language)
 
 
 def _verdict(report: Report, say: Messages) -> list[Block]:
@@ -346,7 +357,7 @@ def _verdict(report: Report, say: Messages) -> list[Block]:
 
 
 def _disagreement(item: Checked, say: Messages) -> Table:
-    rows: list[tuple[str | float, ...]] = [(say("check.gradient"), item.gradient)]
+    rows: list[tuple[Cell, ...]] = [(say("check.gradient"), item.gradient)]
     if item.complex_step is not None:
         rows.append((say("check.complex_step"), item.complex_step))
     rows.append((say("check.central_difference"), item.central_difference))

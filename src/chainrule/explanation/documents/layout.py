@@ -71,10 +71,10 @@ class Page:
         for row in _wrapped(items, self.width - indent, gap="   "):
             self.rows.append(Row(" " * indent + row))
 
-    def heading(self, text: str) -> None:
+    def heading(self, text: str, style: Style = "heading") -> None:
         """A heading, with an empty line before it."""
         self.add()
-        self.add(text, "heading")
+        self.add(text, style)
 
     def box(self, box: Box, indent: int = 0, style: Style = "plain") -> None:
         """A box as it is."""

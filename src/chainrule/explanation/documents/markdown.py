@@ -9,33 +9,34 @@ from chainrule.errors import printable
 from chainrule.explanation.documents.blocks import (
     Block,
     Break,
-    Derivative,
+    Cell,
+    Diagram,
+    Document,
     Entries,
     Equation,
     Heading,
     Name,
     Number,
     Paragraph,
+    Recomputed,
     Right,
     Table,
     Title,
 )
+from chainrule.explanation.documents.drawing import sketch
 from chainrule.explanation.documents.pieces import LATEX, write
-from chainrule.explanation.printers.unicode import pretty_number
 
 __all__ = ["markdown"]
+
+SKETCH_WIDTH = 76
 
 _ACTED_ON = re.compile(r"([\\`*_{}\[\]<>()#+!|$&~])")
 """Characters that Markdown, HTML or the mathematics in it would act on."""
 
 
-def markdown(blocks: Iterable[Block], symbols: Mapping[str, Derivative] | None = None) -> str:
-    """The document as Markdown.
-
-    `symbols` says how the names of derivatives are written.
-    """
-    written = {name: f"∂{item.over}/∂{item.by}" for name, item in (symbols or {}).items()}
-    parts = (_block(block, written) for block in blocks)
+def markdown(document: Document) -> str:
+    """The document as Markdown."""
+    parts = (_block(block, document.symbols) for block in document.blocks)
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -43,8 +44,9 @@ def _block(block: Block, symbols: Mapping[str, str]) -> str:
     match block:
         case Title(text):
             return f"# {_text(text)}"
-        case Heading(text):
-            return f"## {_text(text)}"
+        case Heading(text, piece, level=level):
+            heading = _text(text) if piece is None else f"${write(piece, LATEX, symbols)}$"
+            return f"{'#' * (level + 1)} {heading}"
         case Paragraph(text, style):
             return f"*{_text(text)}*" if style == "note" else _text(text)
         case Equation():
@@ -53,8 +55,10 @@ def _block(block: Block, symbols: Mapping[str, str]) -> str:
             equations = (Equation(Name(name), (Right(Number(value)),)) for name, value in pairs)
             return "\n".join(f"- ${_sides(item, symbols)[0]}$" for item in equations)
         case Table():
-            return _table(block)
-        case Break():
+            return _table(block, symbols)
+        case Diagram(picture):
+            return _verbatim(sketch(picture, SKETCH_WIDTH))
+        case Recomputed() | Break():
             return ""
 
 
@@ -75,16 +79,22 @@ def _equation(block: Equation, symbols: Mapping[str, str]) -> str:
     return f"$$\n\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n$$"
 
 
-def _table(block: Table) -> str:
+def _table(block: Table, symbols: Mapping[str, str]) -> str:
     columns = len(block.rows[0]) if block.rows else 0
-    head = ["|" + "   |" * columns, "|" + " - |" * columns]
-    rows = [
-        "| "
-        + " | ".join(_text(cell) if isinstance(cell, str) else pretty_number(cell) for cell in row)
-        + " |"
-        for row in block.rows
-    ]
-    return "\n".join([*head, *rows])
+    head = " | ".join(map(_text, block.head or (" ",) * columns))
+    rows = (" | ".join(_cell(cell, symbols) for cell in row) for row in block.rows)
+    return "\n".join([f"| {head} |", "|" + " - |" * columns, *(f"| {row} |" for row in rows)])
+
+
+def _cell(cell: Cell, symbols: Mapping[str, str]) -> str:
+    if isinstance(cell, str):
+        return _text(cell)
+    return f"${write(Number(cell) if isinstance(cell, float) else cell, LATEX, symbols)}$"
+
+
+def _verbatim(rows: Iterable[str]) -> str:
+    """Rows of characters as they are; indented, since no row can end that."""
+    return "\n".join(f"    {row}" for row in rows)
 
 
 def _text(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping
 from typing import TypeGuard
 
@@ -9,7 +10,10 @@ from chainrule.errors import printable
 from chainrule.explanation.documents.blocks import (
     Block,
     Break,
+    Cell,
     Derivative,
+    Diagram,
+    Document,
     Entries,
     Equation,
     Heading,
@@ -17,37 +21,40 @@ from chainrule.explanation.documents.blocks import (
     Number,
     Paragraph,
     Piece,
+    Recomputed,
     Series,
     Table,
     Title,
     Words,
     Written,
 )
+from chainrule.explanation.documents.drawing import sketch
 from chainrule.explanation.documents.layout import Page, Row, Side
 from chainrule.explanation.printers.boxes import Box, beside, cells, fraction, line
 from chainrule.explanation.printers.unicode import inline, pretty_number, stacked
 
-__all__ = ["terminal_rows"]
+__all__ = ["terminal_rows", "terminal_text"]
 
 INDENTS = (0, 1, 4)
 """By level: sentences; an equation that follows from one stands a cell deeper."""
 EQUATION_INDENTS = (0, 2, 4)
 
 
-def terminal_rows(
-    blocks: Iterable[Block], width: int, symbols: Mapping[str, Derivative] | None = None
-) -> list[Row]:
-    """The rows of a document, `width` cells wide.
+def terminal_rows(document: Document, width: int) -> list[Row]:
+    """The rows of a document, `width` cells wide."""
+    return _Terminal(width, document.symbols).rows(document.blocks)
 
-    `symbols` says how the names of derivatives are written.
-    """
-    return _Terminal(width, symbols or {}).rows(blocks)
+
+def terminal_text(document: Document) -> str:
+    """The document as plain text, as wide as the terminal."""
+    width = shutil.get_terminal_size(fallback=(80, 24)).columns
+    return "".join(f"{row.text}\n" for row in terminal_rows(document, width))
 
 
 class _Terminal:
-    def __init__(self, width: int, symbols: Mapping[str, Derivative]) -> None:
+    def __init__(self, width: int, symbols: Mapping[str, str]) -> None:
         self.page = Page(width)
-        self.symbols = {name: f"∂{item.over}/∂{item.by}" for name, item in symbols.items()}
+        self.symbols = symbols
 
     def rows(self, blocks: Iterable[Block]) -> list[Row]:
         for block in blocks:
@@ -61,8 +68,8 @@ class _Terminal:
         match block:
             case Title(text):
                 page.add(printable(text), "title")
-            case Heading(text):
-                page.heading(text)
+            case Heading(text, level=level):
+                page.heading(text, "heading" if level == 1 else "plain")
             case Paragraph(text, style, level):
                 page.add(text, style, INDENTS[level])
             case Entries(pairs):
@@ -72,6 +79,11 @@ class _Terminal:
                 self._equation(block)
             case Table():
                 self._table(block)
+            case Diagram(picture):
+                for row in sketch(picture, page.width):
+                    page.rows.append(Row(row))
+            case Recomputed():
+                pass
             case Break():
                 page.add()
 
@@ -141,10 +153,9 @@ class _Terminal:
     # ----------------------------------------------------------------------- tables
 
     def _table(self, block: Table) -> None:
-        rows = [
-            [cell if isinstance(cell, str) else pretty_number(cell) for cell in row]
-            for row in block.rows
-        ]
+        rows = [[self._cell(cell) for cell in row] for row in block.rows]
+        if block.head:
+            rows.insert(0, list(block.head))
         widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
         indent = " " * EQUATION_INDENTS[block.level]
         gaps = 2 * (len(widths) - 1) + (3 if block.arrow else 0)
@@ -160,6 +171,11 @@ class _Terminal:
                 padded[-1:] = [f"→  {padded[-1]}"]
             for text in (indent + gap.join(padded)).split("\n"):
                 self.page.rows.append(Row(text.rstrip(), block.style))
+
+    def _cell(self, cell: Cell) -> str:
+        if isinstance(cell, str):
+            return cell
+        return self._inline(Number(cell) if isinstance(cell, float) else cell)
 
 
 def _is_chain(piece: Piece) -> TypeGuard[Series]:
