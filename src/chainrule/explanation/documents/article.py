@@ -96,7 +96,7 @@ class _Article:
             say.names(unit.name for unit in column if not unit.omitted)
             for column in picture.columns
         ]
-        listed = say("article.columns").join(columns)
+        listed = "; ".join(columns)
         return say("article.alternative", columns=listed, edges=len(picture.edges))
 
     def _forward(self) -> list[Block]:
