@@ -154,19 +154,23 @@ def step(
     *,
     order: Order | None = None,
     progress: Callable[[int, float], None] | None = None,
+    follow: bool = False,
 ) -> Steps:
-    """`steps` steps of gradient descent (see `train.steps.take_steps`)."""
+    """`steps` steps of gradient descent (see `train.steps.take_steps`).
+
+    With `follow` the answer's `history` has the parameters on the way.
+    """
     from chainrule.train.steps import take_steps
 
     model = _model(model)
     _check_forward(model)
     try:
-        return take_steps(model, steps, order, progress)
+        return take_steps(model, steps, order, progress, follow)
     except NumericError:
         stable = model.in_stable_form()  # an output may round to 0 or 1 on the way
         if stable is None:
             raise
-        return take_steps(stable, steps, order, progress)
+        return take_steps(stable, steps, order, progress, follow)
 
 
 def check(model: Model | Expression) -> Report:
