@@ -25,6 +25,7 @@ CASES: dict[str, tuple[str, ...]] = {
     "explain-flowers-w1-b5": ("explain", "flowers", "w1", "b5"),
     "explain-macleod": ("explain", "macleod"),
     "step-seed": ("step", "seed"),
+    "step-seed-300": ("step", "seed", "--steps", "300"),
     "check-seed": ("check", "seed"),
     "explain-kink": ("explain", "kink.toml"),
     "check-kink": ("check", "kink.toml"),
@@ -136,7 +137,7 @@ def collect(arguments: tuple[str, ...]) -> tuple[Computed, list[float]]:
     elif name == "explain":
         needed += explained(known, model, parameters)
     elif name == "step":
-        taken = cr.step(model)
+        taken = cr.step(model, int(parameters[-1]) if parameters else 1)
         needed += [taken.losses[0], taken.losses[-1], *taken.parameters.values()]
         known.add(*needed)
     else:

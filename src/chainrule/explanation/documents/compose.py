@@ -29,6 +29,7 @@ from chainrule.explanation.documents.blocks import (
     Words,
     Written,
 )
+from chainrule.explanation.documents.curves import scale_of, sparkline, steps_title
 from chainrule.explanation.messages import Words as Messages
 from chainrule.explanation.schema import Explanation
 from chainrule.explanation.values import Values
@@ -283,9 +284,7 @@ def _about(value: float) -> str:
 
 def steps_document(taken: Steps, say: Messages) -> Document:
     """The document of `chainrule step`."""
-    key = "steps.one" if taken.count == 1 else "steps.many"
-    order = say(f"order.{taken.order}")
-    title = say(key, title=taken.model.title, count=taken.count, order=order)
+    title = steps_title(taken, say)
     rate = taken.model.learning_rate
     assert rate is not None
     before = taken.before.numbers
@@ -293,7 +292,7 @@ def steps_document(taken: Steps, say: Messages) -> Document:
         Title(title),
         Equation(Name(taken.model.learning_rate_name), (Right(Number(rate)),), 0, "note"),
         Heading(say("steps.loss")),
-        Table(((say("steps.before"), taken.losses[0]), (say("steps.after"), taken.losses[-1]))),
+        *_losses(taken, say),
         Heading(say("role.parameter")),
         Table(
             tuple((Name(name), before[name], value) for name, value in taken.parameters.items()),
@@ -301,6 +300,21 @@ def steps_document(taken: Steps, say: Messages) -> Document:
         ),
     )
     return Document(title, blocks, say.language)
+
+
+def _losses(taken: Steps, say: Messages) -> list[Block]:
+    """The loss before and after, and its course in a row of bars."""
+    rows: list[tuple[Cell, ...]] = [
+        (say("steps.before"), taken.losses[0]),
+        (say("steps.after"), taken.losses[-1]),
+    ]
+    scale = scale_of(taken.losses)
+    if taken.count < 2 or scale is None:
+        return [Table(tuple(rows))]
+    rows.append((say("steps.course"), sparkline(taken.losses, scale)))
+    key = "steps.range.logarithmic" if scale.logarithmic else "steps.range"
+    text = say(key, lowest=_plain(scale.lowest), highest=_plain(scale.highest))
+    return [Table(tuple(rows)), Paragraph(text, "note", level=1)]
 
 
 def report_document(report: Report, say: Messages) -> Document:
