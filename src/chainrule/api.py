@@ -1,4 +1,4 @@
-"""What chainrule does, as functions: load, show, explain, step, check.
+"""What chainrule does, as functions: load, show, explain, step, plot, check.
 
 Each command of the command line is one of these and a way to print its answer.
 """
@@ -20,11 +20,12 @@ from chainrule.graph.model import Model, Order
 from chainrule.graph.trace import Trace
 
 if TYPE_CHECKING:
+    from chainrule.explanation.messages import Language
     from chainrule.frontends.expression import Expression
     from chainrule.train.steps import Steps
     from chainrule.verify.report import Report
 
-__all__ = ["check", "explain", "load", "show", "step", "updated_text"]
+__all__ = ["check", "explain", "load", "plot", "show", "step", "updated_text"]
 
 
 def load(
@@ -171,6 +172,30 @@ def step(
         if stable is None:
             raise
         return take_steps(stable, steps, order, progress, follow)
+
+
+def plot(taken: Steps, file: str | os.PathLike[str], *, language: Language = "en") -> None:
+    """Write the loss and the parameters over the steps as a picture: SVG, PNG or PDF.
+
+    The ending of `file` chooses.  Needs matplotlib, and steps taken with `follow`;
+    the labels are English where no font has the characters of `language`.
+
+    Raises: InputError for another ending, without matplotlib, without a history,
+    and where the file cannot be written.
+    """
+    from chainrule.explanation.documents import plot as picture
+    from chainrule.frontends.files import write_atomic
+
+    form = picture.plot_format(file)
+    if taken.history is None:
+        raise InputError(
+            Fault(
+                "ValueError",
+                "the parameters were not followed on the way",
+                needs="steps taken with follow=True",
+            )
+        )
+    write_atomic(file, picture.plot(taken, taken.history, form, language))
 
 
 def check(model: Model | Expression) -> Report:
