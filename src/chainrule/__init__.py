@@ -26,6 +26,7 @@ _HOME = {
     "explain": "chainrule.api",
     "load": "chainrule.api",
     "model": "chainrule.frontends.expression",
+    "plot": "chainrule.api",
     "show": "chainrule.api",
     "step": "chainrule.api",
     "var": "chainrule.frontends.expression",
