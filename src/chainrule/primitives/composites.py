@@ -101,9 +101,7 @@ def _categorical_from_logits_jacobian(
     )
 
 
-def _categorical_from_logits_pullback(
-    op: Any, g: Any, y: Any, t: Any, x: Any
-) -> tuple[Any, Any]:
+def _categorical_from_logits_pullback(op: Any, g: Any, y: Any, t: Any, x: Any) -> tuple[Any, Any]:
     shares = _along_last(op, x, g)
     total = _along_last(op, x, op.sum(t, _last(t)))
     return (
