@@ -106,9 +106,7 @@ def _choice(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tu
     return to.choice(rows, to.apart(second, values, COMPARISON)), to.choice_binds
 
 
-def _matrix_product(
-    to: Markup[T], arguments: tuple[Formula, ...], values: Values
-) -> tuple[T, int]:
+def _matrix_product(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tuple[T, int]:
     parts: list[T] = []
     for item in factors(arguments):
         parts += [to.text(to.juxtaposed), to.within(item, values, POWER)]
@@ -165,6 +163,7 @@ class Markup(Notation[T]):
         "transpose": _transposed,
         "ones": _ones,
         "call": _called,
+        "call_rows": _called,
         "entrywise_pow": _entrywise_power,
         "entrywise_cross_entropy_term": guarded(times_log_of_entries),
         "entrywise_cross_entropy_slope": guarded(over_entries),

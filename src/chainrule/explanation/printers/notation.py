@@ -216,8 +216,10 @@ def factors(arguments: Sequence[Formula]) -> list[Formula]:
     """The factors of a matrix product, which needs no brackets: A, B, C of (AB)C and of A(BC)."""
     flat: list[Formula] = []
     for item in arguments:
-        is_product = isinstance(item, Apply) and item.operation == "matmul"
-        flat += factors(item.arguments) if is_product else [item]
+        if isinstance(item, Apply) and item.operation == "matmul":
+            flat += factors(item.arguments)
+        else:
+            flat.append(item)
     return flat
 
 

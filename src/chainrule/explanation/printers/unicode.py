@@ -190,6 +190,7 @@ class _Unicode(Notation[Box]):
         "transpose": _transposed,
         "ones": _ones,
         "call": _called,
+        "call_rows": _called,
         "entrywise_pow": _entrywise_power,
         "entrywise_cross_entropy_term": guarded(times_log_of_entries),
         "entrywise_cross_entropy_slope": guarded(over_entries),
