@@ -3,7 +3,8 @@
 The formula of a node is a tree as any other, with a few operations that only arrays
 have: `matmul`, `transpose`, `ones` (a column of so many), `hadamard`, other steps as
 `entrywise_...` where a scalar's notation would mislead (the quotient, the power), and
-`call`, a step that is written by its name, `σ(z)`.
+`call`, a step that is written by its name, `σ(z)`; `call_rows` is a composite's, on
+each row of its matrix.
 
 A vector is a column.  Transposing goes down to the names, by (AB)ᵀ = Bᵀ Aᵀ, so that
 the one row of a single example, kept as a row, is read as the column of textbooks.
@@ -113,14 +114,17 @@ class Arrays:
         return _Part(_applied(node, parts))
 
     def _composite(self, node: Node, transposed: bool) -> _Part:
-        """A composite works on rows; on one row, turned into a column, as on that column."""
+        """A composite works on each row, and on a vector, or the one row turned into a column."""
         assert node.fold is not None
         inputs = node.fold.operands
-        keeps_shape = inputs[-1].shape == node.shape
-        turned = transposed if keeps_shape else not self.columns.isdisjoint(inputs)
+        shape = inputs[-1].shape
+        is_row, keeps_shape = len(shape) == 2 and shape[0] == 1, shape == node.shape
+        as_column = transposed if keeps_shape else not self.columns.isdisjoint(inputs)
+        turned = is_row and as_column
         inner = tuple(self.reference(item, turned) for item in inputs)
-        formula = Apply("call", (Apply(node.fold.composite.name, inner),))
-        turns = transposed and not keeps_shape and math.prod(node.shape) != 1
+        operation = "call" if turned or len(shape) == 1 else "call_rows"
+        formula = Apply(operation, (Apply(node.fold.composite.name, inner),))
+        turns = transposed and not (is_row and keeps_shape) and math.prod(node.shape) != 1
         return _Part(_transpose(formula) if turns else formula)
 
     # ----------------------------------------------------------------- linear steps
@@ -128,10 +132,13 @@ class Arrays:
     def _product(self, node: Node, transposed: bool) -> _Part:
         left, right = node.inputs
         right_turned = node.primitive.name == "linear"
-        if transposed:
-            first = self.reference(right, not right_turned)
-            return _Part(_matmul(first, self.reference(left, True)))
-        return _Part(_matmul(self.reference(left), self.reference(right, right_turned)))
+        factors = [(left, transposed), (right, right_turned != transposed)]
+        for place, (item, turned) in enumerate(factors):
+            part = self._part(item, turned)
+            if part.is_number and math.prod(item.shape) == 1:
+                return _Part(_times(part.formula, self.reference(*factors[1 - place])))
+        first, second = reversed(factors) if transposed else factors
+        return _Part(_matmul(self.reference(*first), self.reference(*second)))
 
     def _sum(self, node: Node, transposed: bool) -> _Part:
         """A sum is a product with ones."""
@@ -197,7 +204,7 @@ def _whole(part: _Part, node: Node, transposed: bool) -> Formula:
     ones: Formula = _transpose(_ones(columns)) if rows == 1 else _ones(rows)
     if rows > 1 < columns:
         ones = _matmul(ones, _transpose(_ones(columns)))
-    return ones if part.formula == Number(1.0) else Apply("mul", (part.formula, ones))
+    return _times(part.formula, ones)
 
 
 def _applied(node: Node, parts: list[_Part]) -> Formula:
@@ -226,6 +233,10 @@ def _ones(size: int) -> Formula:
 
 def _matmul(left: Formula, right: Formula) -> Formula:
     return Apply("matmul", (left, right))
+
+
+def _times(number: Formula, array: Formula) -> Formula:
+    return array if number == Number(1.0) else Apply("mul", (number, array))
 
 
 def _transpose(of: Formula) -> Formula:

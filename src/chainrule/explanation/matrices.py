@@ -27,6 +27,9 @@ from chainrule.primitives import Apply, Formula, Symbol
 __all__ = ["Array", "Matrices", "MatrixLine", "matrices", "symbols_in"]
 
 Shape = tuple[int, ...]
+_INSTEAD = {"x": "u", "X": "U", "y": "t", "Y": "T"}
+"""What is taken where a letter is the user's."""
+
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -62,7 +65,8 @@ class MatrixLine:
     """One line of working: `symbol` = `formula`, the value of `node`, or its `transposed`.
 
     `shapes` holds the shape of each symbol in the formula.  `after` is for an update:
-    what a sequential step has updated before it computes this gradient.
+    whose new values a sequential step computes this gradient with; the forward values
+    stay those of the step's beginning.
     """
 
     symbol: str
@@ -81,7 +85,7 @@ class Matrices:
     With `columns`, the single example is written as columns, the arrays of the graph
     (where every example is a row) being transposed; without, all stands as it runs.
     A number beside an array stands for each of its entries; a function is applied to
-    each entry, a composite to each example.
+    each entry, a composite to a vector or to each row of a matrix.
     """
 
     columns: bool
@@ -165,12 +169,10 @@ class _Reading:
             tuple(forward),
             tuple(adjoints),
             tuple(gradients),
-            tuple(self._updates(trained)),
+            tuple(self._updates({node: found[node] for node in trained})),
         )
 
-    def _line(
-        self, symbol: str, like: Node, node: Node, after: tuple[str, ...] = ()
-    ) -> MatrixLine:
+    def _line(self, symbol: str, like: Node, node: Node, after: tuple[str, ...] = ()) -> MatrixLine:
         """`symbol` = the formula of `node`, which is oriented as `like` is."""
         transposed = like in self.names.columns
         known = self.symbols.get(node, symbol)
@@ -219,25 +221,32 @@ class _Reading:
 
     # --------------------------------------------------------------------- updates
 
-    def _updates(self, trained: Sequence[Node]) -> Iterable[MatrixLine]:
+    def _updates(self, gradients: Mapping[Node, Node]) -> Iterable[MatrixLine]:
         model = self.model
         if model.learning_rate is None:
             return
         rate = self.op.variable(model.learning_rate_name)
         self.symbols[rate] = model.learning_rate_name
         self.shapes[model.learning_rate_name] = ()
-        distance = distance_from_loss(model.loss, trained)
-        for node in trained:
+        after: Mapping[Node, tuple[str, ...]] = {}
+        if model.order == "sequential":
+            after = self._updated_before(gradients)
+        for node in gradients:
             gradient = self.op.variable(self._partial(node), node.shape)
             self.symbols[gradient] = self._partial(node)
-            before = [item for item in trained if distance[item] < distance[node]]
-            after = tuple(self.symbols[item] for item in before)
-            yield self._line(
-                self.symbols[node],
-                node,
-                descend(self.op, node, rate, gradient),
-                after if model.order == "sequential" else (),
-            )
+            updated = descend(self.op, node, rate, gradient)
+            yield self._line(self.symbols[node], node, updated, after.get(node, ()))
+
+    def _updated_before(self, gradients: Mapping[Node, Node]) -> Mapping[Node, tuple[str, ...]]:
+        """What each gradient reads beyond the forward values that lies nearer the loss."""
+        distance = distance_from_loss(self.model.loss, gradients)
+        forward = set(topological([self.model.loss]))
+        found = {}
+        for node, gradient in gradients.items():
+            read = topological([gradient], forward.__contains__)
+            nearer = [item for item in read if distance.get(item, distance[node]) < distance[node]]
+            found[node] = tuple(self.symbols[item] for item in nearer)
+        return found
 
 
 class _Names:
@@ -299,18 +308,20 @@ class _Names:
         return stem
 
     def _free(self, letter: str, layer: int) -> str:
-        """A letter, with the number of a layer if there is one, that is nobody else's."""
-        letters = dict.fromkeys(letter + string.ascii_letters)
-        if not layer and letter.isascii():
-            for name in letters:
-                if name not in self._own | self._entries | set(self.symbols.values()):
-                    return name
-        for number in itertools.count(layer):
-            for base in letters:
-                name = f"{base}⁽{str(number).translate(_SUPERSCRIPTS)}⁾"
-                if f"{base}{number}" not in self._own and name not in self.symbols.values():
-                    return name
-        raise AssertionError
+        """A letter, with the number of a layer if there is one, that is nobody else's.
+
+        W⁽²⁾ may be spelt W2, so that this has to be free too.
+        """
+        letters = dict.fromkeys(letter + _INSTEAD.get(letter, "") + string.ascii_letters)
+        taken = self._own.union(self.symbols.values())
+        alone = () if layer else (name for name in letters if name not in taken | self._entries)
+        numbered = (
+            f"{base}⁽{str(number).translate(_SUPERSCRIPTS)}⁾"
+            for number in itertools.count(layer)
+            for base in letters
+            if f"{base}{number}" not in taken
+        )
+        return next(name for name in itertools.chain(alone, numbered) if name not in taken)
 
 
 def _leaf_letter(leaf: LeafValue) -> str:
