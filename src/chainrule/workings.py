@@ -73,6 +73,7 @@ class Workings:
         checks = self._checks(derivations) if checked else {}
         rate = model.learning_rate
         return Explanation(
+            model,
             model.title,
             reader.loss,
             self.trace[self.chain.loss],

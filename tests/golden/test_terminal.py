@@ -13,6 +13,7 @@ from cli.invoking import succeed
 import chainrule as cr
 from chainrule.explanation.derivation import Line
 from chainrule.explanation.documents.rounding import significant
+from chainrule.explanation.matrices import Matrices
 from chainrule.explanation.printers.unicode import pretty_number
 from chainrule.explanation.shortening import shortened
 from chainrule.graph.model import Model
@@ -113,6 +114,14 @@ class Computed:
                     for rest in shortened(whole.tree, whole.numbers, asked).rests:
                         self.add(rest.value, float(rest.count))
 
+    def matrices(self, form: Matrices | None) -> None:
+        if form is None:
+            return
+        for array in form.arrays:
+            self.add(*map(float, array.shape))
+        for line in (*form.forward, *form.adjoints, *form.gradients, *form.updates):
+            self.add(*literals(line.formula))
+
     def holds(self, minus: str, value: float) -> bool:
         """As a computed number, or as the opposite of one that a formula subtracts."""
         return (-value if minus else value) in self.values or value in self.values
@@ -197,6 +206,7 @@ def whole(
 def explained(known: Computed, model: Model, parameters: list[str]) -> list[float]:
     explanation = cr.explain(model, parameters)
     known.lines(explanation.shared)
+    known.matrices(explanation.matrices)
     needed = [explanation.loss_value, *(line.value for line in explanation.shared)]
     known.add(0.0)  # what a parameter that is not connected is said to be worth
     for item in explanation.derivations:

@@ -9,10 +9,10 @@ import pytest
 from helpers.networks import network
 
 import chainrule as cr
-from chainrule.explanation.matrices import Matrices, matrices, symbols_in
+from chainrule.explanation.matrices import Matrices, matrices
 from chainrule.explanation.printers.unicode import inline
 from chainrule.graph.model import Model
-from chainrule.primitives.formula import parse
+from chainrule.primitives.formula import parse, symbols_within
 
 
 def form_of(model: Model) -> Matrices:
@@ -145,4 +145,4 @@ def test_ones_where_a_number_is_the_adjoint_of_each_entry():
 
 
 def test_symbols_of_a_formula_from_left_to_right():
-    assert list(symbols_in(parse("b * a + b ** 2"))) == ["b", "a"]
+    assert list(symbols_within(parse("b * a + b ** 2"))) == ["b", "a", "b"]

@@ -22,9 +22,10 @@ from chainrule.graph.build import Builder
 from chainrule.graph.model import LeafValue, Model
 from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.fold import constant_value
-from chainrule.primitives import Apply, Formula, Symbol
+from chainrule.primitives import Formula
+from chainrule.primitives.formula import symbols_within
 
-__all__ = ["Array", "Matrices", "MatrixLine", "matrices", "symbols_in"]
+__all__ = ["Array", "Matrices", "MatrixLine", "matrices"]
 
 Shape = tuple[int, ...]
 _INSTEAD = {"x": "u", "X": "U", "y": "t", "Y": "T"}
@@ -114,17 +115,6 @@ def matrices(model: Model) -> Matrices | None:
         return None
 
 
-def symbols_in(formula: Formula) -> dict[str, None]:
-    """The names that stand in a formula, once each, from left to right."""
-    if isinstance(formula, Symbol):
-        return {formula.name: None}
-    found: dict[str, None] = {}
-    if isinstance(formula, Apply):
-        for item in formula.arguments:
-            found |= symbols_in(item)
-    return found
-
-
 def _order(loss: Node) -> list[Node]:
     """What the loss needs, composites read as one step, inputs first."""
     order = topological([loss])
@@ -180,7 +170,7 @@ class _Reading:
         formula = write(node, transposed)
         shape = view(like.shape) if like.shape else ()
         self.shapes[symbol] = shape[::-1] if transposed else shape
-        shapes = {name: self.shapes[name] for name in symbols_in(formula)}
+        shapes = {name: self.shapes[name] for name in dict.fromkeys(symbols_within(formula))}
         return MatrixLine(symbol, formula, self.shapes[symbol], shapes, node, transposed, after)
 
     def _partial(self, node: Node) -> str:
@@ -214,7 +204,7 @@ class _Reading:
     def _feeds_a_delta(self, node: Node) -> bool:
         """Whether `node` is a function of one net input alone."""
         quantities = {
-            name for item in operands(node) for name in symbols_in(self.arrays.reference(item))
+            name for item in operands(node) for name in symbols_within(self.arrays.reference(item))
         }
         nets = {self.symbols[item] for item in self.order if self.names.is_net(item)}
         return len(quantities) == 1 and quantities <= nets

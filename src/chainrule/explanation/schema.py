@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chainrule.explanation.derivation import Contribution, Derivation, Factor, Line, Update
+from chainrule.explanation.matrices import Matrices, matrices
 from chainrule.explanation.messages import Words
 from chainrule.explanation.values import Values
-from chainrule.graph.model import Convention
+from chainrule.graph.model import Convention, Model
 from chainrule.wire import number, plain
 
 __all__ = ["DERIVATION_SCHEMA", "VALUES_SCHEMA", "Explanation", "values_as_json"]
@@ -25,6 +27,7 @@ class Explanation:
     `values` holds the number of every name that a formula may speak of.
     """
 
+    model: Model
     title: str
     loss: str
     loss_value: float
@@ -34,6 +37,11 @@ class Explanation:
     derivations: tuple[Derivation, ...]
     shared: tuple[Line, ...]
     values: Mapping[str, float]
+
+    @functools.cached_property
+    def matrices(self) -> Matrices | None:
+        """The same by whole arrays; None for a model that has none."""
+        return matrices(self.model)
 
     def as_json(self) -> dict[str, Any]:
         """The documented form, schema `chainrule.derivation/1`."""

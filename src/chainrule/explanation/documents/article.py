@@ -32,6 +32,7 @@ from chainrule.explanation.documents.compose import (
     symbols_of,
     verdict_blocks,
 )
+from chainrule.explanation.documents.passes import matrix_blocks
 from chainrule.explanation.messages import Words as Messages
 from chainrule.explanation.picture import Picture
 
@@ -68,6 +69,7 @@ class _Article:
             *self._loss(),
             *(block for name in article.chosen for block in self._in_full(name)),
             *self._common_parts(),
+            *self._matrices(),
             *self._updates(),
             *self._after(),
             *self._check(),
@@ -162,6 +164,10 @@ class _Article:
             *note,
             Paragraph(counted),
         ]
+
+    def _matrices(self) -> list[Block]:
+        form = self.article.explanation.matrices
+        return [] if form is None else matrix_blocks(form, self.say)
 
     def _updates(self) -> list[Block]:
         article, say = self.article, self.say

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,6 +33,7 @@ from chainrule.explanation.documents.blocks import (
 )
 from chainrule.explanation.documents.choices import Choices
 from chainrule.explanation.documents.curves import scale_of, sparkline, steps_title
+from chainrule.explanation.documents.passes import matrix_blocks
 from chainrule.explanation.documents.rounding import rounded, significant
 from chainrule.explanation.messages import Words as Messages
 from chainrule.explanation.printers.unicode import pretty_number
@@ -56,6 +58,9 @@ __all__ = [
 ]
 
 FULL = Choices()
+
+HANDFUL = 5
+"""Units of a layer up to which the matrix form adds nothing."""
 
 MOST_TERMS = 8
 """Terms of a sum over paths that are written out; of a longer one, the largest."""
@@ -110,6 +115,13 @@ def explanation_document(
     blocks = Derived(explanation, say, choices).blocks()
     symbols = symbols_of(explanation)
     return finished(Document(explanation.title, tuple(blocks), say.language, symbols), choices)
+
+
+def _is_large(explanation: Explanation) -> bool:
+    """Whether a layer has more than a handful of units, so that single entries say little."""
+    model = explanation.model
+    sizes = (math.prod(node.shape[1:]) for node in model.nodes if node in model.labels)
+    return max(sizes, default=0) > HANDFUL
 
 
 def symbols_of(explanation: Explanation) -> dict[str, str]:
@@ -204,6 +216,8 @@ class Derived:
             blocks += [Heading(say("common_parts")), *self.shared(explanation.shared)]
         for derivation in explanation.derivations:
             blocks += self.derivation(derivation, set() if simple else None)
+        if _is_large(explanation) and explanation.matrices is not None:
+            blocks += matrix_blocks(explanation.matrices, say)
         return blocks
 
     def rate(self) -> list[Block]:
