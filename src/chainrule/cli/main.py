@@ -422,12 +422,14 @@ def _deliver(
 
 
 def _composed(result: Explanation | Article, lang: Language | None, choices: Choices) -> Document:
-    from chainrule.explanation.documents.article import article_document
-    from chainrule.explanation.documents.compose import explanation_document
     from chainrule.explanation.schema import Explanation
 
     if isinstance(result, Explanation):
+        from chainrule.explanation.documents.compose import explanation_document
+
         return explanation_document(result, _words(lang), choices)
+    from chainrule.explanation.documents.article import article_document
+
     return article_document(result, _words(lang), choices)
 
 

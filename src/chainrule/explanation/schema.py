@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chainrule.explanation.derivation import Contribution, Derivation, Factor, Line, Update
-from chainrule.explanation.matrices import Matrices, matrices
 from chainrule.explanation.messages import Words
 from chainrule.explanation.values import Values
 from chainrule.graph.model import Convention, Model
 from chainrule.wire import number, plain
+
+if TYPE_CHECKING:
+    from chainrule.explanation.matrices import Matrices
 
 __all__ = ["DERIVATION_SCHEMA", "VALUES_SCHEMA", "Explanation", "values_as_json"]
 
@@ -41,6 +43,8 @@ class Explanation:
     @functools.cached_property
     def matrices(self) -> Matrices | None:
         """The same by whole arrays; None for a model that has none."""
+        from chainrule.explanation.matrices import matrices
+
         return matrices(self.model)
 
     def as_json(self) -> dict[str, Any]:

@@ -33,7 +33,6 @@ from chainrule.explanation.documents.blocks import (
 )
 from chainrule.explanation.documents.choices import Choices
 from chainrule.explanation.documents.curves import scale_of, sparkline, steps_title
-from chainrule.explanation.documents.passes import matrix_blocks
 from chainrule.explanation.documents.rounding import rounded, significant
 from chainrule.explanation.messages import Words as Messages
 from chainrule.explanation.printers.unicode import pretty_number
@@ -217,6 +216,8 @@ class Derived:
         for derivation in explanation.derivations:
             blocks += self.derivation(derivation, set() if simple else None)
         if _is_large(explanation) and explanation.matrices is not None:
+            from chainrule.explanation.documents.passes import matrix_blocks
+
             blocks += matrix_blocks(explanation.matrices, say)
         return blocks
 

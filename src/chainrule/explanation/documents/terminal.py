@@ -160,20 +160,22 @@ class _Terminal:
         if block.head:
             rows.insert(0, list(block.head))
         widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
-        indent = " " * EQUATION_INDENTS[block.level]
+        indent = EQUATION_INDENTS[block.level]
         gaps = 2 * (len(widths) - 1) + (3 if block.arrow else 0)
-        if len(indent) + sum(widths) + gaps <= self.page.width:
-            gap = "  "
-        else:  # a row on several lines, the later cells below the first
-            gap, widths = f"\n{indent}  ", [0] * len(widths)
+        fits = indent + sum(widths) + gaps <= self.page.width
         for row in rows:
+            if not fits:  # a row on several lines, the later cells below the first
+                first, *later = [*row[:-1], f"→  {row[-1]}"] if block.arrow else row
+                self.page.add(first, block.style, indent)
+                for cell in later:
+                    self.page.add(cell, block.style, indent + 2)
+                continue
             padded = [
                 cell + " " * (width - cells(cell)) for cell, width in zip(row, widths, strict=True)
             ]
             if block.arrow:
                 padded[-1:] = [f"→  {padded[-1]}"]
-            for text in (indent + gap.join(padded)).split("\n"):
-                self.page.rows.append(Row(text.rstrip(), block.style))
+            self.page.rows.append(Row((" " * indent + "  ".join(padded)).rstrip(), block.style))
 
     def _cell(self, cell: Cell) -> str:
         if isinstance(cell, str):
