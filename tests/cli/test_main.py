@@ -663,7 +663,7 @@ def test_an_interrupt_ends_with_status_130(tmp_path: Path) -> None:
         time.sleep(1.5)
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
     finally:
         process.kill()
     assert (process.returncode, out, err.strip()) == (130, "", "interrupted")
@@ -694,7 +694,7 @@ def test_a_closed_pipe_is_silent_at_once() -> None:
         text=True,
     )
     os.close(writer)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
 
 
@@ -736,7 +736,7 @@ def on_a_terminal(
             break
         received += piece
     os.close(master)
-    return process.wait(timeout=10), received.decode().replace("\r\n", "\n")
+    return process.wait(timeout=60), received.decode().replace("\r\n", "\n")
 
 
 def test_a_terminal_gets_colours(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1047,7 +1047,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 def test_standard_input_that_is_closed_is_refused() -> None:
     words = shlex.join([sys.executable, "-m", "chainrule", "show", "-"])
     done = subprocess.run(
-        ["bash", "-c", f"{words} <&-"], capture_output=True, text=True, timeout=10, check=False
+        ["bash", "-c", f"{words} <&-"], capture_output=True, text=True, timeout=60, check=False
     )
     assert_refused(Done(done.returncode, done.stdout, done.stderr))
 
@@ -1078,7 +1078,7 @@ def test_a_file_name_that_is_not_utf_8_is_no_trouble(folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "chainrule", "show", raw],
         capture_output=True,
-        timeout=10,
+        timeout=60,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, b"")
