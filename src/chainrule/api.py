@@ -145,7 +145,8 @@ def _check_forward(model: Model) -> None:
     """
     if reference.takes(model):
         loss = model.unrolled.entries[model.loss][0]
-        raise_non_finite(model, Trace(reference.run([loss], reference.leaf_values(model))))
+        trace = Trace(reference.run([loss], reference.leaf_values(model)))
+        raise_non_finite(model.unrolled, model.loss, trace)
 
 
 def step(

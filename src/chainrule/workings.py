@@ -13,6 +13,7 @@ from typing import Any
 from chainrule.differentiate.chain import Chain
 from chainrule.engines import reference
 from chainrule.engines.descent import scalar_descent
+from chainrule.engines.scalars import scalars
 from chainrule.explanation.derivation import Derivation, Derivations, Line, Update
 from chainrule.explanation.schema import Explanation
 from chainrule.explanation.values import non_finite, raise_non_finite
@@ -34,25 +35,27 @@ class Workings:
     def __init__(self, model: Model, names: Sequence[str], order: Order) -> None:
         self.model = model
         self.order = order
-        entries = model.unrolled.entries
-        node_of = {
-            name: node
-            for leaf in model.leaves
-            for name, node in zip(leaf.labels, entries[leaf.node], strict=True)
-        }
-        self.asked = [node_of[name] for name in names]
-        # A sequential update needs the gradients of all parameters, even to explain one.
+        # A sequential update is computed with other parameters' new values, and so with
+        # their gradients: those of all that stand in the graph.
         updates_all = order == "sequential" and model.learning_rate is not None
-        others = [node_of[name] for name in model.trained] if updates_all else []
-        loss = entries[model.loss][0]
-        self.chain = Chain(model.unrolled, loss, dict.fromkeys([*self.asked, *others]))
+        self.scalars = scalars(model, names, closed=updates_all)
+        unrolled = self.scalars.unrolled
+        self.asked = [self.scalars.leaf(model, name) for name in names]
+        others = [
+            node
+            for leaf in model.leaves
+            if leaf.trained and updates_all
+            for node in unrolled.entries[leaf.node]
+        ]
+        loss = unrolled.at[model.loss][0]
+        self.chain = Chain(unrolled, loss, dict.fromkeys([*self.asked, *others]))
         self.trace = self._run()
 
     def _run(self) -> Trace:
         """The numbers of the forward pass and of every derivative."""
         chain = self.chain
-        values = reference.run([chain.loss], reference.leaf_values(self.model))
-        raise_non_finite(self.model, Trace(values))
+        values = reference.run([chain.loss], self.scalars.given)
+        raise_non_finite(self.scalars.unrolled, self.model.loss, Trace(values))
         uses = [use for group in chain.uses.values() for use in group]
         derivatives = [
             *chain.adjoint.values(),

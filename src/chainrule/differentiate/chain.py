@@ -31,17 +31,15 @@ class Chain:
     """
 
     def __init__(self, unrolled: Unrolled, loss: Node, wrt: Iterable[Node]) -> None:
-        self.op = unrolled.op
-        self.op.origin = None
+        self.op = unrolled.op.above()  # what is asked first does not change what comes later
         self.loss = loss
         self.uses: dict[Node, list[tuple[Node, Node]]] = {}
         self.adjoint: dict[Node, Node] = {}
         self.quantity_of: dict[Node, Node] = {}
         self.folds = unrolled.folds
-        self._taken: set[str] = set()
+        self._taken = {label for row in unrolled.labels.values() for label in row}
         self.wrt = tuple(wrt)
         quantities = [node for node in topological([loss]) if node.name is not None]
-        self._taken.update(node.name or "" for node in quantities)
         self._reaches = set(self.wrt)
         operands: dict[Node, list[Node]] = {}
         for quantity in quantities:

@@ -86,8 +86,7 @@ class Contraction:
         return total
 
     def _part(self, array: Any, subscripts: tuple[str, ...], at: Mapping[str, int]) -> Any:
-        """The factor where the summed indices have their values, its axes laid along the result's.
-        """
+        """The factor where the summed indices are `at`, its axes laid along the result's."""
         chosen = array[tuple(at.get(index, slice(None)) for index in subscripts)]
         left = [index for index in subscripts if index not in at]
         ordered = chosen.transpose([left.index(index) for index in self.result if index in left])

@@ -113,7 +113,7 @@ def in_rows(x: Any, axes: Axes) -> Any:
     """The array with `axes` as one axis at its end: one row for each entry of a reduction."""
     kept = tuple(axis for axis in range(x.ndim) if axis not in axes)
     moved = x.transpose(kept + axes)
-    return moved.reshape(moved.shape[: len(kept)] + (-1,))
+    return moved.reshape((*moved.shape[: len(kept)], -1))
 
 
 def _sum_in_order(x: Any, axes: Axes) -> Any:
