@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chainrule.engines import reference
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from chainrule.train.steps import Steps
     from chainrule.verify.report import Report
 
-__all__ = ["check", "explain", "load", "show", "step", "updated_text"]
+__all__ = ["check", "derivations", "explain", "load", "show", "step", "updated_text"]
 
 
 def load(
@@ -136,6 +136,26 @@ def explain(
     names = [parameters] if isinstance(parameters, str) else parameters
     workings = Workings(model, model.resolve_all(names or model.trained), order or model.order)
     return workings.explanation(checked)
+
+
+def derivations(
+    model: Model | Expression,
+    parameters: str | Sequence[str] | None = None,
+    *,
+    order: Order | None = None,
+    checked: bool = True,
+) -> Iterator[str]:
+    """The same as lines of JSON, one after another: for more than memory should hold.
+
+    The lines are described in `docs/json.md`, schema `chainrule.derivations/1`.
+
+    Raises: what `explain` does, before the first line.
+    """
+    from chainrule.streamed import lines
+
+    model = _model(model)
+    names = [parameters] if isinstance(parameters, str) else parameters
+    return lines(model, model.resolve_all(names or model.trained), order or model.order, checked)
 
 
 def _check_forward(model: Model) -> None:

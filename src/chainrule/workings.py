@@ -20,7 +20,7 @@ from chainrule.explanation.values import non_finite, raise_non_finite
 from chainrule.graph.model import Model, Order
 from chainrule.graph.trace import Trace
 
-__all__ = ["Workings"]
+__all__ = ["Workings", "checks_of"]
 
 MOST_CHECKED = 500
 """Derivations that are checked one by one; of more, as many are drawn, and directions added."""
@@ -71,7 +71,8 @@ class Workings:
         shared = reader.shared(derivations)
         _raise_non_finite_derivative(shared, derivations)
         updates = self._updates()
-        checks = self._checks(derivations) if checked else {}
+        gradient = {item.parameter: item.gradient for item in derivations}
+        checks = checks_of(model, gradient, list(gradient)) if checked else {}
         rate = model.learning_rate
         return Explanation(
             model.title,
@@ -117,23 +118,24 @@ class Workings:
             if node in changed
         }
 
-    def _checks(self, derivations: Sequence[Derivation]) -> dict[str, Mapping[str, Any]]:
-        """The independent derivatives of each gradient, by parameter."""
-        from chainrule.verify.report import as_json, check_gradient
 
-        gradient = {item.parameter: item.gradient for item in derivations}
-        report = check_gradient(self.model, gradient, list(gradient), MOST_CHECKED)
+def checks_of(
+    model: Model, gradient: Mapping[str, float], names: Sequence[str]
+) -> dict[str, Mapping[str, Any]]:
+    """The independent derivatives of each entry of a gradient, by name."""
+    from chainrule.verify.report import as_json, check_gradient
+
+    report = check_gradient(model, gradient, names, MOST_CHECKED)
+    checks: dict[str, Mapping[str, Any]] = {}
+    if report.directions:
         verdict = "agrees" if report.passed else "disagrees"
-        checks: dict[str, Mapping[str, Any]] = {}
-        if report.directions:
-            checks = {
-                name: {"method": "random directions", "verdict": verdict} for name in gradient
-            }
-        for item in report.entries:
-            fields = as_json(item)
-            del fields["parameter"], fields["gradient"]
-            checks[item.parameter] = fields
-        return checks
+        fields = {"method": "random directions", "verdict": verdict}
+        checks = dict.fromkeys(names, fields)
+    for item in report.entries:
+        fields = as_json(item)
+        del fields["parameter"], fields["gradient"]
+        checks[item.parameter] = fields
+    return checks
 
 
 def _raise_non_finite_derivative(shared: Sequence[Line], derivations: Sequence[Derivation]) -> None:

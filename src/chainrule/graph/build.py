@@ -44,7 +44,7 @@ class Builder:
 
     def __init__(self, below: Builder | None = None) -> None:
         self.origin: Origin | None = None
-        self._shared = Shared(None if below is None else below._shared)
+        self._shared: Shared = Shared(None if below is None else below._shared)
 
     def above(self) -> Builder:
         """A builder that goes on from these nodes, and leaves no trace among them."""

@@ -17,7 +17,7 @@ from chainrule.graph.passes.unroll import entry_rows, fold_rows, row_entries
 from chainrule.primitives import CONSTANT, VARIABLE, Linear, Pointwise, Select
 from chainrule.primitives.record import Rows
 
-__all__ = ["Asked", "Demand", "demand", "depending_entries"]
+__all__ = ["Asked", "Demand", "demand", "depending_entries", "users"]
 
 Asked = Mapping[Node, Set[int]]
 """Entries of array nodes, by their flat indices."""
@@ -145,21 +145,49 @@ class _Search:
 
 
 def depending_entries(order: Iterable[Node], asked: Asked) -> dict[Node, Any]:
-    """For each node of `order` (inputs first) that depends on asked entries: on which of its own.
+    """Which entries of the nodes of `order` (inputs first) use asked ones, directly or not.
 
     Shapes: each mask has the shape of its node.
     """
     import numpy
 
+    using: dict[Node, Any] = {}
     masks: dict[Node, Any] = {}
     for node in order:
-        mask = _passed_on(node, masks) if node.inputs else None
-        if node in asked:
-            mask = numpy.zeros(node.shape) if mask is None else numpy.array(mask)
-            mask.flat[list(asked[node])] = 1.0
+        mask = _passed_on(node, masks)
         if mask is not None:
+            using[node] = masks[node] = mask
+        if node in asked:
+            own = _mask(node, asked[node])
+            masks[node] = own if mask is None else numpy.maximum(own, mask)
+    return using
+
+
+def users(
+    order: Iterable[Node], labels: Mapping[Node, tuple[str, ...]], asked: Asked
+) -> dict[Node, list[int]]:
+    """The entries of quantities in whose own formulas the leaf entries `asked` stand."""
+    import numpy
+
+    found: dict[Node, list[int]] = {}
+    masks = {node: _mask(node, entries) for node, entries in asked.items()}
+    for node in order:
+        mask = _passed_on(node, masks)
+        if mask is None:
+            continue
+        if node in labels:
+            found[node] = numpy.flatnonzero(mask).tolist()
+        else:
             masks[node] = mask
-    return masks
+    return found
+
+
+def _mask(node: Node, entries: Set[int]) -> Any:
+    import numpy
+
+    mask = numpy.zeros(node.shape)
+    mask.flat[list(entries)] = 1.0
+    return mask
 
 
 def _passed_on(node: Node, masks: Mapping[Node, Any]) -> Any:

@@ -1,0 +1,103 @@
+"""Coefficients: what a leaf entry is multiplied by in a quantity that is a sum.
+
+In `net = w1*x1 + w2*x2 + b` that of `w1` is `x1`, and that of `b` is 1.  It is the
+local derivative, read off the terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chainrule.graph.node import Node
+from chainrule.graph.passes.demand import Asked
+from chainrule.graph.passes.unroll import entry_rows
+from chainrule.primitives import CONSTANT, VARIABLE, Linear, Pointwise
+from chainrule.primitives.record import Rows
+
+__all__ = ["Coefficients", "Entry"]
+
+Entry = tuple[Node, int]
+"""An entry of an array node, by its flat index."""
+
+
+class Coefficients:
+    """The coefficients of the leaf entries `asked` in quantities that use them."""
+
+    def __init__(self, labels: Mapping[Node, tuple[str, ...]], asked: Asked) -> None:
+        self._labels = labels
+        self._asked = asked
+        self._rows: dict[Node, Rows | None] = {}
+        self._source: dict[Entry, Entry | None] = {}
+
+    def of(self, node: Node, flat: int) -> dict[Entry, Entry | None] | None:
+        """Each asked entry's coefficient in one entry of a quantity; None stands for 1.
+
+        None for the whole where the quantity is not such a sum, or has an entry twice.
+        """
+        if node.fold is not None or self.source(node, flat) != (node, flat):
+            return None
+        found: list[tuple[Entry, Entry | None]] = []
+        parts = [(node, flat)]
+        while parts:
+            at, place = parts.pop()
+            if at.primitive is CONSTANT or (at is not node and at in self._labels):
+                if self._is_asked((at, place)):
+                    found.append(((at, place), None))
+            elif isinstance(at.primitive, Pointwise):
+                if set(at.primitive.slopes) != {"1"}:
+                    return None
+                parts.extend((item, place) for item in at.inputs)
+            elif not isinstance(at.primitive, Linear) or not self._terms(at, place, parts, found):
+                return None
+        coefficients = dict(found)
+        return coefficients if len(coefficients) == len(found) else None
+
+    def _terms(self, at: Node, place: int, parts: list[Entry], found: list[Any]) -> bool:
+        """Take the terms of a linear step apart; whether each is a bare entry or a product."""
+        rows = self._of_step(at)
+        assert rows is not None
+        for term in rows[place]:
+            factors = [(at.inputs[operand], flat) for operand, flat in term]
+            if len(factors) == 1:
+                parts.append(factors[0])
+                continue
+            left, right = map(self._factor, factors)
+            if left is None or right is None or (self._is_asked(left) and self._is_asked(right)):
+                return False
+            if self._is_asked(left):
+                found.append((left, right))
+            elif self._is_asked(right):
+                found.append((right, left))
+        return True
+
+    def _is_asked(self, entry: Entry) -> bool:
+        node, flat = entry
+        return node in self._asked and flat in self._asked[node]
+
+    def _factor(self, entry: Entry) -> Entry | None:
+        return entry if entry[0].primitive is VARIABLE else self.source(*entry)
+
+    def source(self, node: Node, flat: int) -> Entry | None:
+        """The quantity or leaf that an entry is, looked for through steps that only move it."""
+        if (node, flat) not in self._source:
+            found: Entry | None = None
+            at, place = node, flat
+            while True:
+                if at.primitive is CONSTANT:
+                    found = None
+                elif at in self._labels:
+                    found = (at, place)
+                rows = self._of_step(at)
+                terms = [] if rows is None else rows[place]
+                if len(terms) != 1 or len(terms[0]) != 1:
+                    break
+                ((operand, place),) = terms[0]
+                at = at.inputs[operand]
+            self._source[node, flat] = found
+        return self._source[node, flat]
+
+    def _of_step(self, node: Node) -> Rows | None:
+        if node not in self._rows:
+            self._rows[node] = entry_rows(node) if node.inputs else None
+        return self._rows[node]
