@@ -84,9 +84,10 @@ class _Streamed:
             if (scalar := unrolled.at[node].get(flat)) in order
         ]
         self.quantity = {entry: scalar for _, entry, scalar in sorted(entries, key=lambda e: e[0])}
-        self.rank = {entry: place for place, entry in enumerate(self.quantity)}
         self.chain = Chain(unrolled, self.loss, self.quantity.values())
         self.op = self.chain.op
+        connected = [entry for entry, node in self.quantity.items() if node in self.chain.adjoint]
+        self.rank = {entry: place for place, entry in enumerate(connected)}
         outputs = [self.loss, *self.chain.adjoint.values()]
         for use, derivative in (use for own in self.chain.uses.values() for use in own):
             outputs += [derivative, self.chain.share(use, derivative)]
@@ -206,9 +207,9 @@ class _Chunk:
 
     def _kind(self, name: str, uses: list[Use]) -> Any:
         """Parameters of one kind have the same derivation, but for one coefficient."""
-        if len(uses) != 1 or uses[0][1] is None:
+        quantity, entry = uses[0] if len(uses) == 1 else (None, None)
+        if quantity is None or entry is None:
             return name
-        ((quantity, entry),) = uses
         value = self._coefficient(entry).value
         gradient = self.streamed.trace[self.streamed.chain.adjoint[quantity]] * value
         return quantity, value == 0, abs(value) < SATURATED_BELOW, gradient == 0

@@ -27,7 +27,8 @@ class Chain:
 
     `uses[q]` lists the (quantity, local derivative) pairs in whose formula `q`
     stands; `adjoint[q]` is the node of ∂loss/∂q; `quantity_of` leads back from
-    an adjoint's node.  A quantity that is missing does not reach the loss.
+    an adjoint's node; `forward` are the nodes of the loss itself.  A quantity that is
+    missing does not reach the loss.
     """
 
     def __init__(self, unrolled: Unrolled, loss: Node, wrt: Iterable[Node]) -> None:
@@ -39,7 +40,9 @@ class Chain:
         self.folds = unrolled.folds
         self._taken = {label for row in unrolled.labels.values() for label in row}
         self.wrt = tuple(wrt)
-        quantities = [node for node in topological([loss]) if node.name is not None]
+        order = topological([loss])
+        self.forward = frozenset(order)
+        quantities = [node for node in order if node.name is not None]
         self._asked = frozenset(self.wrt)
         self._reaches = set(self.wrt)
         operands: dict[Node, list[Node]] = {}

@@ -216,7 +216,7 @@ class Derivations:
     def adjoints(self, nodes: Iterable[Node]) -> list[Line]:
         """The named adjoints that `nodes` are made of, from the loss on."""
         lines = []
-        for node in topological(nodes):
+        for node in topological(nodes, self.chain.forward.__contains__):
             quantity = self.chain.quantity_of.get(node)
             if node.name is not None and quantity is not None:
                 lines.append(Line(partial(self.loss, _name(quantity)), node, self.trace))

@@ -58,25 +58,31 @@ class Coefficients:
         rows = self._of_step(at)
         assert rows is not None
         for term in rows[place]:
-            factors = [(at.inputs[operand], flat) for operand, flat in term]
-            if len(factors) == 1:
-                parts.append(factors[0])
+            if len(term) == 1:
+                ((operand, flat),) = term
+                parts.append((at.inputs[operand], flat))
                 continue
-            left, right = map(self._factor, factors)
-            if left is None or right is None or (self._is_asked(left) and self._is_asked(right)):
+            (first, i), (second, j) = term
+            left, right = (
+                self._source_of(at.inputs[first], i),
+                self._source_of(at.inputs[second], j),
+            )
+            if left is None or right is None:
+                return False
+            if not self._is_asked(left):
+                left, right = right, left
+            elif self._is_asked(right):
                 return False
             if self._is_asked(left):
                 found.append((left, right))
-            elif self._is_asked(right):
-                found.append((right, left))
         return True
 
     def _is_asked(self, entry: Entry) -> bool:
-        node, flat = entry
-        return node in self._asked and flat in self._asked[node]
+        own = self._asked.get(entry[0])
+        return own is not None and entry[1] in own
 
-    def _factor(self, entry: Entry) -> Entry | None:
-        return entry if entry[0].primitive is VARIABLE else self.source(*entry)
+    def _source_of(self, node: Node, flat: int) -> Entry | None:
+        return (node, flat) if node.primitive is VARIABLE else self.source(node, flat)
 
     def source(self, node: Node, flat: int) -> Entry | None:
         """The quantity or leaf that an entry is, looked for through steps that only move it."""
