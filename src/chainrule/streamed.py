@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,7 +18,12 @@ from typing import Any
 from chainrule.differentiate.chain import Chain
 from chainrule.differentiate.update import descend
 from chainrule.engines import reference
-from chainrule.engines.scalars import asked_entries, given_numbers, ordered_arrays
+from chainrule.engines.scalars import (
+    asked_entries,
+    first_non_finite,
+    given_numbers,
+    ordered_arrays,
+)
 from chainrule.explanation.derivation import SATURATED_BELOW, Derivations, Update
 from chainrule.explanation.schema import (
     DERIVATIONS_SCHEMA,
@@ -51,15 +57,17 @@ def lines(model: Model, names: Sequence[str], order: Order, checked: bool) -> It
     """
     updates_all = order == "sequential" and model.learning_rate is not None
     streamed = None if updates_all else _Streamed.of(model, names)
-    if streamed is None:
-        # The way to the loss is no sum here, or an update needs all gradients at hand.
+    gradient = {} if streamed is None else streamed.gradient()
+    if streamed is None or not all(map(math.isfinite, gradient.values())):
+        # An update needs all gradients at hand; a parameter stands in no sum; or there is
+        # a number to be blamed.
         explanation = Workings(model, names, order).explanation(checked)
         yield dumps(explanation.header(DERIVATIONS_SCHEMA))
         yield dumps({"values": {key: number(value) for key, value in explanation.values.items()}})
         yield from (dumps({"shared": shared_as_json(line)}) for line in explanation.shared)
         yield from (dumps(derivation_as_json(item)) for item in explanation.derivations)
         return
-    checks = checks_of(model, streamed.gradient(), names) if checked else {}
+    checks = checks_of(model, gradient, names) if checked else {}
     yield dumps(streamed.header(order))
     yield from streamed.values()
     yield from streamed.derivations(checks)
@@ -92,6 +100,9 @@ class _Streamed:
         for use, derivative in (use for own in self.chain.uses.values() for use in own):
             outputs += [derivative, self.chain.share(use, derivative)]
         self.trace = reference.run(outputs, given_numbers(unrolled, self.arrays))
+        self.is_finite = not first_non_finite(model, self.arrays) and all(
+            map(math.isfinite, self.trace.values())
+        )
 
     @classmethod
     def of(cls, model: Model, names: Sequence[str]) -> _Streamed | None:
@@ -101,7 +112,8 @@ class _Streamed:
         rows = Coefficients(model.labels, asked)
         if any(rows.of(node, flat) is None for node, own in found.items() for flat in own):
             return None
-        return cls(model, names, found)
+        streamed = cls(model, names, found)
+        return streamed if streamed.is_finite else None
 
     # ------------------------------------------------------------------- before the lines
 

@@ -42,7 +42,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "note": {"dim": True},
 }
 
-ENDINGS = {".txt": "text", ".md": "markdown", ".json": "json"}
+ENDINGS = {".txt": "text", ".md": "markdown", ".json": "json", ".jsonl": "jsonl"}
 """The formats of a document, by the ending of its file."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -137,7 +137,7 @@ def show(model: str, as_json: bool, lang: Any, **choices: Any) -> None:
     "--format",
     "form",
     type=click.Choice(list(ENDINGS.values())),
-    help="Text, Markdown or JSON.  [default: by the ending of -o FILE, else text]",
+    help="Text, Markdown, JSON or lines of JSON.  [default: by the ending of -o FILE, else text]",
 )
 @click.option(
     "-o", "--output", metavar="FILE", help='Write the document to FILE ("-": standard output).'
@@ -164,6 +164,9 @@ def explain(
     import chainrule.api as api
 
     chosen = _format(form, output, as_json)
+    if chosen == "jsonl":
+        _stream(api.derivations(_load(model, **choices), parameters, order=order), output)
+        return
     explanation = api.explain(_load(model, **choices), parameters, order=order)
     if output is not None and output != "-":
         from chainrule.frontends.files import write_atomic
@@ -330,6 +333,27 @@ def _document(explanation: Explanation, form: str, lang: Language | None) -> str
     from chainrule.explanation.documents.terminal import terminal_rows
 
     return "".join(f"{row.text}\n" for row in terminal_rows(blocks, _width(), symbols))
+
+
+def _stream(lines: Iterable[str], output: str | None) -> None:
+    """Lines of JSON as they come; the exit status is that of `explain`."""
+    disagrees = False
+
+    def rows() -> Iterable[str]:
+        nonlocal disagrees
+        for line in lines:
+            disagrees = disagrees or '"verdict": "disagrees"' in line
+            yield f"{line}\n"
+
+    if output is None or output == "-":
+        sys.stdout.writelines(rows())
+    else:
+        from chainrule.frontends.files import write_atomic
+
+        write_atomic(output, rows())
+        click.echo(f"wrote {printable(output)}", err=True)
+    if disagrees:
+        raise SystemExit(1)
 
 
 def _print_document(

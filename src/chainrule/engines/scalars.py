@@ -18,7 +18,14 @@ from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.demand import Asked
 from chainrule.graph.passes.unroll import Unrolled
 
-__all__ = ["Scalars", "asked_entries", "given_numbers", "ordered_arrays", "scalars"]
+__all__ = [
+    "Scalars",
+    "asked_entries",
+    "first_non_finite",
+    "given_numbers",
+    "ordered_arrays",
+    "scalars",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ def scalars(model: Model, names: Iterable[str], closed: bool) -> Scalars:
         return Scalars(model.unrolled, reference.leaf_values(model))
     arrays = ordered_arrays(model)
     asked = asked_entries(model, names)
-    roots = {model.loss: {0}} | _first_non_finite(model, arrays)
+    roots = {model.loss: {0}} | first_non_finite(model, arrays)
     unrolled = model.unrolled_towards(roots | asked, asked)
     while closed and (beside := _trained_beside(model, unrolled, asked)):
         asked |= {node: asked.get(node, set()) | more for node, more in beside.items()}
@@ -53,7 +60,7 @@ def scalars(model: Model, names: Iterable[str], closed: bool) -> Scalars:
     return Scalars(unrolled, given_numbers(unrolled, arrays))
 
 
-def _first_non_finite(model: Model, arrays: Mapping[Node, Any]) -> dict[Node, set[int]]:
+def first_non_finite(model: Model, arrays: Mapping[Node, Any]) -> dict[Node, set[int]]:
     """The first quantity that is not a finite number, to be spelt out wherever it lies."""
     import numpy
 

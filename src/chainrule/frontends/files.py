@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -71,8 +72,8 @@ def example_names() -> tuple[str, ...]:
     return tuple(sorted(_examples()))
 
 
-def write_atomic(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` to `path` as UTF-8, all of it or none of it.
+def write_atomic(path: str | os.PathLike[str], text: str | Iterable[str]) -> None:
+    """Write `text`, or its parts, to `path` as UTF-8, all of it or none of it.
 
     The text goes to a new file in the same directory, which then takes the
     name.  An existing file keeps its mode; a symbolic link keeps pointing.
@@ -84,12 +85,12 @@ def write_atomic(path: str | os.PathLike[str], text: str) -> None:
     try:
         target = os.path.realpath(name)
         mode = _mode_of_writable(target, name)
-        data = text.encode()
+        parts = [text] if isinstance(text, str) else text
         scratch = os.path.join(os.path.dirname(target), f".chainrule-{os.urandom(8).hex()}")
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             with open(descriptor, "wb") as file:
-                file.write(data)
+                file.writelines(part.encode() for part in parts)
                 file.flush()
                 os.fsync(file.fileno())
             if mode is not None:

@@ -62,6 +62,8 @@ class Coefficients:
                 ((operand, flat),) = term
                 parts.append((at.inputs[operand], flat))
                 continue
+            if len(term) > 2:
+                return False
             (first, i), (second, j) = term
             left, right = (
                 self._source_of(at.inputs[first], i),
