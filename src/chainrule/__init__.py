@@ -22,6 +22,7 @@ _HOME = {
     "NumericError": "chainrule.errors",
     "check": "chainrule.api",
     "concat": "chainrule.frontends.expression",
+    "derivations": "chainrule.api",
     "explain": "chainrule.api",
     "load": "chainrule.api",
     "model": "chainrule.frontends.expression",

@@ -31,10 +31,10 @@ from chainrule.explanation.schema import (
     derivation_as_json,
     shared_as_json,
 )
-from chainrule.explanation.stamps import Coefficient, Stamp, dumps
+from chainrule.explanation.stamps import Factor, Stamp, dumps
 from chainrule.graph.model import Model, Order
 from chainrule.graph.node import Node, topological
-from chainrule.graph.passes.coefficients import Coefficients, Entry
+from chainrule.graph.passes.coefficients import Coefficient, Coefficients, Entry
 from chainrule.graph.passes.demand import users
 from chainrule.graph.trace import Trace
 from chainrule.primitives import VARIABLE
@@ -46,7 +46,7 @@ __all__ = ["lines"]
 CHUNK = 4096
 """Parameters that are worked out together."""
 
-Use = tuple[Node, Entry | None]
+Use = tuple[Node, Coefficient]
 """A quantity that uses a parameter, and the parameter's coefficient in it."""
 
 
@@ -156,8 +156,11 @@ class _Streamed:
         place, flat = self.model.entry_of[name]
         return self.model.leaves[place].node, flat
 
-    def _number(self, entry: Entry | None) -> float:
-        return 1.0 if entry is None else float(self.arrays[entry[0]].flat[entry[1]])
+    def number(self, coefficient: Coefficient) -> float:
+        if isinstance(coefficient, float):
+            return coefficient
+        node, flat = coefficient
+        return float(self.arrays[node].flat[flat])
 
     def gradient(self) -> dict[str, float]:
         """The derivative by each parameter, by name."""
@@ -165,9 +168,9 @@ class _Streamed:
         for chunk in self._chunks():
             for name, uses in chunk:
                 total = 0.0
-                for place, (quantity, entry) in enumerate(uses):
+                for place, (quantity, coefficient) in enumerate(uses):
                     adjoint = self.trace[self.chain.adjoint[quantity]]
-                    share = adjoint if entry is None else adjoint * self._number(entry)
+                    share = adjoint * self.number(coefficient)
                     total = total + share if place else share
                 found[name] = total
         return found
@@ -197,7 +200,7 @@ class _Chunk:
         told: set[str | None],
     ) -> None:
         self.streamed, self.chunk, self.checks, self.told = streamed, chunk, checks, told
-        self._coefficients: dict[Entry, Coefficient] = {}
+        self._factors: dict[Entry, Factor] = {}
         self._stamps: dict[Any, Stamp] = {}
         self._values = dict(streamed.trace)
         streamed.chain.op = streamed.op.above()  # what is made here goes with the chunk
@@ -209,20 +212,20 @@ class _Chunk:
             [(name, uses) for name, uses in chunk if name in firsts]
         )
 
-    def _coefficient(self, entry: Entry) -> Coefficient:
-        known = self._coefficients.get(entry)
+    def _factor(self, entry: Entry) -> Factor:
+        known = self._factors.get(entry)
         if known is None:
             node, flat = entry
             name = self.streamed.model.labels[node][flat]
-            known = self._coefficients[entry] = Coefficient(name, self.streamed._number(entry))
+            known = self._factors[entry] = Factor(name, self.streamed.number(entry))
         return known
 
     def _kind(self, name: str, uses: list[Use]) -> Any:
         """Parameters of one kind have the same derivation, but for one coefficient."""
-        quantity, entry = uses[0] if len(uses) == 1 else (None, None)
-        if quantity is None or entry is None:
+        quantity, entry = uses[0] if len(uses) == 1 else (None, 0.0)
+        if quantity is None or isinstance(entry, float):
             return name
-        value = self._coefficient(entry).value
+        value = self._factor(entry).value
         gradient = self.streamed.trace[self.streamed.chain.adjoint[quantity]] * value
         return quantity, value == 0, abs(value) < SATURATED_BELOW, gradient == 0
 
@@ -234,10 +237,10 @@ class _Chunk:
         values = self._values
         variables = {node.name: node for node in values if node.primitive is VARIABLE}
 
-        def variable(entry: Entry | None) -> Node:
-            if entry is None:
-                return chain.op.constant(1.0)
-            known = self._coefficient(entry)
+        def local(coefficient: Coefficient) -> Node:
+            if isinstance(coefficient, float):
+                return chain.op.constant(coefficient)
+            known = self._factor(coefficient)
             if known.name not in variables:
                 variables[known.name] = chain.op.variable(known.name)
                 values[variables[known.name]] = known.value
@@ -246,10 +249,10 @@ class _Chunk:
         node_of, outputs = {}, []
         for name, uses in chosen:
             leaf = chain.op.variable(name)
-            local = [(quantity, variable(entry)) for quantity, entry in uses]
-            chain.attach(leaf, local)
+            steps = [(quantity, local(coefficient)) for quantity, coefficient in uses]
+            chain.attach(leaf, steps)
             node_of[name] = leaf
-            outputs += [derivative for _, derivative in local]
+            outputs += [derivative for _, derivative in steps]
             if leaf in chain.adjoint:
                 outputs += [chain.adjoint[leaf], *(chain.share(*use) for use in chain.uses[leaf])]
         self._values = reference.run(outputs, values)
@@ -289,19 +292,19 @@ class _Chunk:
         yield dumps(derivation_as_json(derivation))
         if kind != name:
             ((_, entry),) = uses
-            assert entry is not None
-            stamp = Stamp(derivation, self._coefficient(entry))
+            assert not isinstance(entry, float)
+            stamp = Stamp(derivation, self._factor(entry))
             if stamp.fits:
                 self._stamps[kind] = stamp
 
     def _stamped(self, stamp: Stamp, name: str, uses: list[Use]) -> str:
         ((quantity, entry),) = uses
-        assert entry is not None
-        coefficient = self._coefficient(entry)
+        assert not isinstance(entry, float)
+        factor = self._factor(entry)
         adjoint = self.streamed.trace[self.streamed.chain.adjoint[quantity]]
-        gradient = adjoint * coefficient.value
+        gradient = adjoint * factor.value
         update = self._update(name, gradient)
-        return stamp.line(name, gradient, coefficient, update, self.checks.get(name, {}))
+        return stamp.line(name, gradient, factor, update, self.checks.get(name, {}))
 
     def _update(self, name: str, gradient: float) -> Update | None:
         model = self.streamed.model

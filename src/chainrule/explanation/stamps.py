@@ -18,13 +18,13 @@ from chainrule.explanation.schema import derivation_as_json, update_as_json
 from chainrule.primitives import Apply, Symbol
 from chainrule.wire import number
 
-__all__ = ["Coefficient", "Stamp", "dumps"]
+__all__ = ["Factor", "Stamp", "dumps"]
 
 dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 MARKED = ("parameter", "symbol", "gradient", "factor", "result", "update", "checks")
 
 
-class Coefficient:
+class Factor:
     """The number that a parameter is multiplied by, with its texts."""
 
     def __init__(self, name: str, value: float) -> None:
@@ -37,16 +37,16 @@ class Coefficient:
 
 
 class Stamp:
-    """The pattern of `first`, the derivation of a parameter with that coefficient.
+    """The pattern of `first`, the derivation of a parameter with that factor.
 
     `fits` says whether the gradient is written as a product with it.
     """
 
-    def __init__(self, first: Derivation, coefficient: Coefficient) -> None:
+    def __init__(self, first: Derivation, factor: Factor) -> None:
         assert first.result is not None
         self.over, self.loss = first.factors[-1].over, first.loss
         self.formula, self.substituted = first.result.formula, first.result.substituted
-        name, within = coefficient.name, coefficient.within
+        name, within = factor.name, factor.within
         self.fits = (
             self.formula.endswith(f"*{name}")
             and self.substituted.endswith(f"*{within}")
@@ -70,7 +70,7 @@ class Stamp:
         self,
         parameter: str,
         gradient: float,
-        coefficient: Coefficient,
+        factor: Factor,
         update: Update | None,
         checks: Mapping[str, Any],
     ) -> str:
@@ -78,15 +78,15 @@ class Stamp:
         own = partial(self.loss, parameter)
         result = {
             "symbol": own,
-            "formula": self.formula + coefficient.name,
-            "substituted": self.substituted + coefficient.within,
+            "formula": self.formula + factor.name,
+            "substituted": self.substituted + factor.within,
             "value": gradient,
         }
         at = self.parts
         return "".join(
             (
                 *(at[0], dumps(parameter), at[1], dumps(own), at[2], repr(gradient), at[3]),
-                *('{"symbol": ', dumps(partial(self.over, parameter)), ", ", coefficient.text),
+                *('{"symbol": ', dumps(partial(self.over, parameter)), ", ", factor.text),
                 *(at[4], dumps(result), at[5], dumps(update_as_json(update)), at[6]),
                 *(_text_of(checks), at[7]),
             )

@@ -1,6 +1,6 @@
 """Coefficients: what a leaf entry is multiplied by in a quantity that is a sum.
 
-In `net = w1*x1 + w2*x2 + b` that of `w1` is `x1`, and that of `b` is 1.  It is the
+In `net = w1*x1 + w2*x2 - b` that of `w1` is `x1`, and that of `b` is -1.  It is the
 local derivative, read off the terms.
 """
 
@@ -15,10 +15,16 @@ from chainrule.graph.passes.unroll import entry_rows
 from chainrule.primitives import CONSTANT, VARIABLE, Linear, Pointwise
 from chainrule.primitives.record import Rows
 
-__all__ = ["Coefficients", "Entry"]
+__all__ = ["Coefficient", "Coefficients", "Entry"]
 
 Entry = tuple[Node, int]
 """An entry of an array node, by its flat index."""
+
+Coefficient = Entry | float
+"""The entry of another quantity, or 1 or -1."""
+
+SIGNS = {"1": 1.0, "-1": -1.0}
+"""The slopes of sums and differences."""
 
 
 class Coefficients:
@@ -30,37 +36,41 @@ class Coefficients:
         self._rows: dict[Node, Rows | None] = {}
         self._source: dict[Entry, Entry | None] = {}
 
-    def of(self, node: Node, flat: int) -> dict[Entry, Entry | None] | None:
-        """Each asked entry's coefficient in one entry of a quantity; None stands for 1.
+    def of(self, node: Node, flat: int) -> dict[Entry, Coefficient] | None:
+        """Each asked entry's coefficient in one entry of a quantity.
 
-        None for the whole where the quantity is not such a sum, or has an entry twice.
+        None where the quantity is not such a sum, or has an entry twice.
         """
         if node.fold is not None or self.source(node, flat) != (node, flat):
             return None
-        found: list[tuple[Entry, Entry | None]] = []
-        parts = [(node, flat)]
+        found: list[tuple[Entry, Coefficient]] = []
+        parts = [(node, flat, 1.0)]
         while parts:
-            at, place = parts.pop()
+            at, place, sign = parts.pop()
             if at.primitive is CONSTANT or (at is not node and at in self._labels):
                 if self._is_asked((at, place)):
-                    found.append(((at, place), None))
+                    found.append(((at, place), sign))
             elif isinstance(at.primitive, Pointwise):
-                if set(at.primitive.slopes) != {"1"}:
+                if not SIGNS.keys() >= set(at.primitive.slopes):
                     return None
-                parts.extend((item, place) for item in at.inputs)
-            elif not isinstance(at.primitive, Linear) or not self._terms(at, place, parts, found):
+                signs = [SIGNS[str(slope)] for slope in at.primitive.slopes]
+                parts.extend(
+                    (item, place, sign * own) for item, own in zip(at.inputs, signs, strict=True)
+                )
+            elif not self._terms(at, place, sign, parts, found):
                 return None
         coefficients = dict(found)
         return coefficients if len(coefficients) == len(found) else None
 
-    def _terms(self, at: Node, place: int, parts: list[Entry], found: list[Any]) -> bool:
+    def _terms(self, at: Node, place: int, sign: float, parts: list[Any], found: list[Any]) -> bool:
         """Take the terms of a linear step apart; whether each is a bare entry or a product."""
         rows = self._of_step(at)
-        assert rows is not None
+        if rows is None or not isinstance(at.primitive, Linear):
+            return False
         for term in rows[place]:
             if len(term) == 1:
                 ((operand, flat),) = term
-                parts.append((at.inputs[operand], flat))
+                parts.append((at.inputs[operand], flat, sign))
                 continue
             if len(term) > 2:
                 return False
@@ -76,6 +86,8 @@ class Coefficients:
             elif self._is_asked(right):
                 return False
             if self._is_asked(left):
+                if sign < 0:
+                    return False
                 found.append((left, right))
         return True
 
