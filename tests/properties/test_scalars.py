@@ -226,7 +226,7 @@ def test_a_quantity_beside_the_way_that_is_not_finite(monkeypatch: pytest.Monkey
             api.explain(built, ["w"])
         said.append(str(caught.value))
     assert said[0] == said[1]
-    assert said[0].startswith("NumericError: h is inf: exp(1000*v) = exp(1000*1.5)")
+    assert said[0].startswith("NumericError: h is inf: exp(v*1000) = exp(1.5*1000)")
 
 
 def test_a_way_that_is_too_long_is_counted_before_it_is_spelt_out(
