@@ -204,10 +204,10 @@ class _Chunk:
         self._stamps: dict[Any, Stamp] = {}
         self._values = dict(streamed.trace)
         streamed.chain.op = streamed.op.above()  # what is made here goes with the chunk
-        self._first: dict[Any, str] = {}
+        first_of: dict[Any, str] = {}
         for name, uses in chunk:
-            self._first.setdefault(self._kind(name, uses), name)
-        firsts = set(self._first.values())
+            first_of.setdefault(self._kind(name, uses), name)
+        firsts = set(first_of.values())
         self.reader, self.node_of = self._worked_out(
             [(name, uses) for name, uses in chunk if name in firsts]
         )
@@ -267,14 +267,11 @@ class _Chunk:
             elif name in self.node_of:
                 yield from self._first_of(kind, name, uses)
             else:  # its kind has no pattern
-                self._work_out_now(name, uses)
+                self.reader, more = self._worked_out([(name, uses)])
+                self.node_of |= more
                 yield from self._first_of(name, name, uses)
         for leaf in self.node_of.values():
             self.streamed.chain.detach(leaf)
-
-    def _work_out_now(self, name: str, uses: list[Use]) -> None:
-        self.reader, more = self._worked_out([(name, uses)])
-        self.node_of |= more
 
     def _first_of(self, kind: Any, name: str, uses: list[Use]) -> Iterator[str]:
         """The lines of a parameter that is worked out; it may be the pattern of its kind."""
