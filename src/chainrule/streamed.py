@@ -57,8 +57,7 @@ def lines(model: Model, names: Sequence[str], order: Order, checked: bool) -> It
     """
     updates_all = order == "sequential" and model.learning_rate is not None
     streamed = None if updates_all else _Streamed.of(model, names)
-    gradient = {} if streamed is None else streamed.gradient()
-    if streamed is None or not all(map(math.isfinite, gradient.values())):
+    if streamed is None:
         # An update needs all gradients at hand; a parameter stands in no sum; or there is
         # a number to be blamed.
         explanation = Workings(model, names, order).explanation(checked)
@@ -67,10 +66,14 @@ def lines(model: Model, names: Sequence[str], order: Order, checked: bool) -> It
         yield from (dumps({"shared": shared_as_json(line)}) for line in explanation.shared)
         yield from (dumps(derivation_as_json(item)) for item in explanation.derivations)
         return
-    checks = checks_of(model, gradient, names) if checked else {}
+    checks = checks_of(model, streamed.gradient, names) if checked else {}
     yield dumps(streamed.header(order))
     yield from streamed.values()
     yield from streamed.derivations(checks)
+
+
+class NotASum(ValueError):  # noqa: N818 (never told to a user)
+    """A parameter stands in a formula otherwise than as a summand, or a factor of one."""
 
 
 class _Streamed:
@@ -100,20 +103,28 @@ class _Streamed:
         for use, derivative in (use for own in self.chain.uses.values() for use in own):
             outputs += [derivative, self.chain.share(use, derivative)]
         self.trace = reference.run(outputs, given_numbers(unrolled, self.arrays))
-        self.is_finite = not first_non_finite(model, self.arrays) and all(
-            map(math.isfinite, self.trace.values())
-        )
+        self.gradient: dict[str, float] = {}
 
     @classmethod
     def of(cls, model: Model, names: Sequence[str]) -> _Streamed | None:
-        """None where a parameter is not used as a summand or a factor of one."""
+        """None where a parameter is not used as a summand or a factor of one.
+
+        Or where a number is not finite.
+        """
         asked = asked_entries(model, names)
         found = users(topological([model.loss]), model.labels, asked)
         rows = Coefficients(model.labels, asked)
-        if any(rows.of(node, flat) is None for node, own in found.items() for flat in own):
+        if any(rows.of(node, own[0]) is None for node, own in found.items() if own):
             return None
         streamed = cls(model, names, found)
-        return streamed if streamed.is_finite else None
+        if first_non_finite(model, streamed.arrays):
+            return None
+        try:
+            streamed.gradient = streamed._derivatives()
+        except NotASum:
+            return None
+        numbers = (*streamed.trace.values(), *streamed.gradient.values())
+        return streamed if all(map(math.isfinite, numbers)) else None
 
     # ------------------------------------------------------------------- before the lines
 
@@ -148,7 +159,10 @@ class _Streamed:
             uses: dict[Entry, list[Use]] = {}
             entries = [(node, flat) for node, own in found.items() for flat in own]
             for entry in sorted(filter(self.rank.__contains__, entries), key=self.rank.__getitem__):
-                for leaf, coefficient in (rows.of(*entry) or {}).items():
+                coefficients = rows.of(*entry)
+                if coefficients is None:
+                    raise NotASum
+                for leaf, coefficient in coefficients.items():
                     uses.setdefault(leaf, []).append((self.quantity[entry], coefficient))
             yield [(name, uses.get(self._leaf(name), [])) for name in names]
 
@@ -162,7 +176,7 @@ class _Streamed:
         node, flat = coefficient
         return float(self.arrays[node].flat[flat])
 
-    def gradient(self) -> dict[str, float]:
+    def _derivatives(self) -> dict[str, float]:
         """The derivative by each parameter, by name."""
         found = {}
         for chunk in self._chunks():

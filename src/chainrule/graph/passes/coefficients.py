@@ -81,14 +81,11 @@ class Coefficients:
             )
             if left is None or right is None:
                 return False
-            if not self._is_asked(left):
-                left, right = right, left
-            elif self._is_asked(right):
-                return False
-            if self._is_asked(left):
-                if sign < 0:
-                    return False
-                found.append((left, right))
+            for own, other in ((left, right), (right, left)):
+                if self._is_asked(own):
+                    if sign < 0:
+                        return False
+                    found.append((own, other))
         return True
 
     def _is_asked(self, entry: Entry) -> bool:
