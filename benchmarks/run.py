@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import chainrule as cr
@@ -65,6 +66,28 @@ def explained(model: Any) -> Any:
     return cr.explain(model).as_json()
 
 
+def streamed(count: int) -> dict[str, float]:
+    """Derivations of a 784-128-10 network as lines, in a process of its own: speed, memory."""
+    script = (
+        "import resource, sys, time, run\n"
+        "model = run.network(784, 128, 10)\n"
+        "start = time.perf_counter(), time.process_time()\n"
+        f"for line in run.cr.derivations(model, model.trained[:{count}]):\n"
+        "    line.encode()\n"
+        "spent = time.perf_counter() - start[0], time.process_time() - start[1]\n"
+        "print(*spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=Path(__file__).parent,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    wall, cpu, mebibytes = map(float, ended.stdout.split())
+    return {"a second": count / wall, "a CPU second": count / cpu, "peak MiB": mebibytes}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
@@ -100,6 +123,7 @@ def main() -> None:
         {name: timed(lambda m=model: explained(m)) for name, model in sizes.items()},
         max(3, options.repeats // 3),
     )
+    lines = {count: streamed(count) for count in (10_000, 101_770)}
     counts = {name: len(model.trained) for name, model in sizes.items()}
     numpy_time, explain_time = cold.values()
     result = {
@@ -116,6 +140,7 @@ def main() -> None:
             }
             for name, seconds in derivations.items()
         },
+        "derivations as lines, 784-128-10": {str(count): own for count, own in lines.items()},
     }
     if options.json:
         print(json.dumps(result))
@@ -132,6 +157,11 @@ def main() -> None:
     for name, seconds in derivations.items():
         each = 1e6 * seconds / counts[name]
         print(f"{name:<30} {counts[name]:>10} {1e3 * seconds:>7.1f} ms {each:>7.0f} µs")
+    print()
+    print(f"{'as lines, 784-128-10':<30} {'a second':>10} {'a CPU s':>10} {'peak':>10}")
+    for count, own in lines.items():
+        speed, work, mebibytes = own.values()
+        print(f"{count:<30} {speed:>10,.0f} {work:>10,.0f} {mebibytes:>6.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ _HOME = {
     "article": "chainrule.api",
     "check": "chainrule.api",
     "concat": "chainrule.frontends.expression",
+    "derivations": "chainrule.api",
     "explain": "chainrule.api",
     "load": "chainrule.api",
     "model": "chainrule.frontends.expression",

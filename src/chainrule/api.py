@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chainrule.engines import reference
@@ -32,7 +32,17 @@ if TYPE_CHECKING:
     from chainrule.train.steps import Steps
     from chainrule.verify.report import Report
 
-__all__ = ["article", "check", "explain", "load", "plot", "show", "step", "updated_text"]
+__all__ = [
+    "article",
+    "check",
+    "derivations",
+    "explain",
+    "load",
+    "plot",
+    "show",
+    "step",
+    "updated_text",
+]
 
 
 def load(
@@ -186,6 +196,26 @@ def article(
     )
 
 
+def derivations(
+    model: Model | Expression,
+    parameters: str | Sequence[str] | None = None,
+    *,
+    order: Order | None = None,
+    checked: bool = True,
+) -> Iterator[str]:
+    """The same as lines of JSON, one after another: for more than memory should hold.
+
+    The lines are described in `docs/json.md`, schema `chainrule.derivations/1`.
+
+    Raises: what `explain` does, before the first line.
+    """
+    from chainrule.streamed import lines
+
+    model = _model(model)
+    names = [parameters] if isinstance(parameters, str) else parameters
+    return lines(model, model.resolve_all(names or model.trained), order or model.order, checked)
+
+
 def _check_forward(model: Model) -> None:
     """Raises: NumericError naming the first quantity of a small model that is not finite.
 
@@ -193,7 +223,8 @@ def _check_forward(model: Model) -> None:
     """
     if reference.takes(model):
         loss = model.unrolled.entries[model.loss][0]
-        raise_non_finite(model, Trace(reference.run([loss], reference.leaf_values(model))))
+        trace = Trace(reference.run([loss], reference.leaf_values(model)))
+        raise_non_finite(model.unrolled, model.loss, trace)
 
 
 def step(

@@ -14,6 +14,7 @@ from chainrule.differentiate.chain import Chain
 from chainrule.differentiate.update import distance_from_loss
 from chainrule.engines import reference
 from chainrule.engines.descent import scalar_descent
+from chainrule.engines.scalars import scalars
 from chainrule.explanation.derivation import Derivation, Derivations, Line, Update
 from chainrule.explanation.schema import Explanation
 from chainrule.explanation.values import non_finite, raise_non_finite
@@ -21,7 +22,7 @@ from chainrule.graph.model import Model, Order
 from chainrule.graph.node import Node
 from chainrule.graph.trace import Trace
 
-__all__ = ["Workings"]
+__all__ = ["Workings", "checks_of"]
 
 MOST_CHECKED = 500
 """Derivations that are checked one by one; of more, as many are drawn, and directions added."""
@@ -36,25 +37,27 @@ class Workings:
     def __init__(self, model: Model, names: Sequence[str], order: Order) -> None:
         self.model = model
         self.order = order
-        entries = model.unrolled.entries
-        node_of = {
-            name: node
-            for leaf in model.leaves
-            for name, node in zip(leaf.labels, entries[leaf.node], strict=True)
-        }
-        self.asked = [node_of[name] for name in names]
-        # A sequential update needs the gradients of all parameters, even to explain one.
+        # A sequential update is computed with other parameters' new values, and so with
+        # their gradients: those of all that stand in the graph.
         updates_all = order == "sequential" and model.learning_rate is not None
-        others = [node_of[name] for name in model.trained] if updates_all else []
-        loss = entries[model.loss][0]
-        self.chain = Chain(model.unrolled, loss, dict.fromkeys([*self.asked, *others]))
+        self.scalars = scalars(model, names, closed=updates_all)
+        unrolled = self.scalars.unrolled
+        self.asked = [self.scalars.leaf(model, name) for name in names]
+        others = [
+            node
+            for leaf in model.leaves
+            if leaf.trained and updates_all
+            for node in unrolled.entries[leaf.node]
+        ]
+        loss = unrolled.at[model.loss][0]
+        self.chain = Chain(unrolled, loss, dict.fromkeys([*self.asked, *others]))
         self.trace = self._run()
 
     def _run(self) -> Trace:
         """The numbers of the forward pass and of every derivative."""
         chain = self.chain
-        values = reference.run([chain.loss], reference.leaf_values(self.model))
-        raise_non_finite(self.model, Trace(values))
+        values = reference.run([chain.loss], self.scalars.given)
+        raise_non_finite(self.scalars.unrolled, self.model.loss, Trace(values))
         uses = [use for group in chain.uses.values() for use in group]
         derivatives = [
             *chain.adjoint.values(),
@@ -70,16 +73,14 @@ class Workings:
         shared = reader.shared(derivations)
         _raise_non_finite_derivative(shared, derivations)
         updates = self._updates()
-        checks = self._checks(derivations) if checked else {}
+        gradient = {item.parameter: item.gradient for item in derivations}
+        checks = checks_of(model, gradient, list(gradient)) if checked else {}
         rate = model.learning_rate
         return Explanation(
             model,
-            model.title,
             reader.loss,
             self.trace[self.chain.loss],
             self.order,
-            None if rate is None else (model.learning_rate_name, rate),
-            model.conventions,
             tuple(
                 dataclasses.replace(
                     item,
@@ -134,23 +135,24 @@ class Workings:
             if node in changed
         }
 
-    def _checks(self, derivations: Sequence[Derivation]) -> dict[str, Mapping[str, Any]]:
-        """The independent derivatives of each gradient, by parameter."""
-        from chainrule.verify.report import as_json, check_gradient
 
-        gradient = {item.parameter: item.gradient for item in derivations}
-        report = check_gradient(self.model, gradient, list(gradient), MOST_CHECKED)
+def checks_of(
+    model: Model, gradient: Mapping[str, float], names: Sequence[str]
+) -> dict[str, Mapping[str, Any]]:
+    """The independent derivatives of each entry of a gradient, by name."""
+    from chainrule.verify.report import as_json, check_gradient
+
+    report = check_gradient(model, gradient, names, MOST_CHECKED)
+    checks: dict[str, Mapping[str, Any]] = {}
+    if report.directions:
         verdict = "agrees" if report.passed else "disagrees"
-        checks: dict[str, Mapping[str, Any]] = {}
-        if report.directions:
-            checks = {
-                name: {"method": "random directions", "verdict": verdict} for name in gradient
-            }
-        for item in report.entries:
-            fields = as_json(item)
-            del fields["parameter"], fields["gradient"]
-            checks[item.parameter] = fields
-        return checks
+        fields = {"method": "random directions", "verdict": verdict}
+        checks = dict.fromkeys(names, fields)
+    for item in report.entries:
+        fields = as_json(item)
+        del fields["parameter"], fields["gradient"]
+        checks[item.parameter] = fields
+    return checks
 
 
 def _raise_non_finite_derivative(shared: Sequence[Line], derivations: Sequence[Derivation]) -> None:

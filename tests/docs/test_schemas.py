@@ -25,6 +25,8 @@ OF_COMMAND = {
     "check": "check",
 }
 
+NAMES = [*OF_COMMAND.values(), "derivations"]
+
 SHEET = """
 x = [1.0, -2.0]
 w = [0.5, 0.25]
@@ -123,12 +125,12 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("name", OF_COMMAND.values())
+@pytest.mark.parametrize("name", NAMES)
 def test_schemas_are_schemas(name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(schema(name))
 
 
-@pytest.mark.parametrize("name", OF_COMMAND.values())
+@pytest.mark.parametrize("name", NAMES)
 def test_schemas_allow_nothing_else(name: str) -> None:
     for part in _objects(schema(name)):
         assert "additionalProperties" in part or part.get("maxProperties") == 0
@@ -145,7 +147,7 @@ def _objects(part: Any) -> Iterator[dict[str, Any]]:
             yield from _objects(inner)
 
 
-@pytest.mark.parametrize("name", OF_COMMAND.values())
+@pytest.mark.parametrize("name", NAMES)
 def test_every_field_is_described(name: str) -> None:
     text = (ROOT / "docs" / "json.md").read_text("utf-8")
     fields = {key for part in _objects(schema(name)) for key in part.get("properties", {})}
@@ -159,6 +161,18 @@ def test_answers_follow_their_schema(
 ) -> None:
     names = ("layer1.weight[0,0]", "layer1.weight[7,1]") if model == "many.toml" else ()
     validated(capsys, command, model, *(names if command == "explain" else ()))
+
+
+@pytest.mark.parametrize("model", CASES)
+def test_lines_follow_their_schema(
+    model: str, models: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["explain", model, "--format", "jsonl"])
+    validator = jsonschema.Draft202012Validator(schema("derivations"))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for line in lines[:200]:
+        validator.validate(line)
+    assert lines[0]["schema"] == schema("derivations")["$id"]
 
 
 @pytest.mark.parametrize("model", example_names())

@@ -118,7 +118,7 @@ def test_terms_of_the_record_in_their_order(name: str, data: st.DataObject):
     record = REGISTRY[name]
     assert isinstance(record, Linear)
     assert record.terms is not None
-    assert record.terms(shapes, attributes) == TERMS[name](shapes, **attributes)
+    assert list(record.terms(shapes, attributes)) == TERMS[name](shapes, **attributes)
 
 
 @every_with_transpose

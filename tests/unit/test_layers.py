@@ -27,6 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "verify": GRAPH | {"engines", "wire"},
     "train": GRAPH | {"differentiate", "engines"},
     "workings": GRAPH | {"differentiate", "explanation", "engines", "verify"},
+    "streamed": GRAPH | {"differentiate", "explanation", "engines", "wire", "workings"},
     "api": GRAPH
     | {
         "differentiate",
@@ -37,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
         "train",
         "examples",
         "workings",
+        "streamed",
     },
     "cli": {"api", "errors", "explanation", "frontends.files"},
     "examples": set(),

@@ -212,7 +212,8 @@ def test_a_model_that_is_too_large_is_not_written_out() -> None:
     assert faults_of(caught.value) == [
         "SizeError: the model has about 2,020,000 scalar steps\n"
         "  needs: at most 1,000,000 to be written out step by step\n"
-        "  try: `chainrule step` and `chainrule check` run it as arrays"
+        "  try: `chainrule explain` of a few parameters writes out what they need; "
+        "`chainrule step` and `chainrule check` run it as arrays"
     ]
 
 

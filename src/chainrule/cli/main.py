@@ -12,7 +12,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -199,6 +199,9 @@ def explain(
     import chainrule.api as api
 
     chosen = _format(form, output, as_json)
+    if chosen == "jsonl":
+        _stream(api.derivations(_load(model, **choices), parameters, order=order), output)
+        return
     explanation = api.explain(_load(model, **choices), parameters, order=order)
     _deliver(explanation, chosen, output, lang, Choices(level, digits))
     if any(item.checks.get("verdict") == "disagrees" for item in explanation.derivations):
@@ -395,6 +398,27 @@ def _format(form: str | None, output: str | None, as_json: bool) -> str:
         known = ", ".join(ENDINGS)
         raise click.UsageError(f"{output} has none of the endings {known}: give --format")
     return ENDINGS[ending]
+
+
+def _stream(lines: Iterable[str], output: str | None) -> None:
+    """Lines of JSON as they come; the exit status is that of `explain`."""
+    disagrees = False
+
+    def rows() -> Iterable[str]:
+        nonlocal disagrees
+        for line in lines:
+            disagrees = disagrees or '"verdict": "disagrees"' in line
+            yield f"{line}\n"
+
+    if output is None or output == "-":
+        sys.stdout.writelines(rows())
+    else:
+        from chainrule.frontends.files import write_atomic
+
+        write_atomic(output, rows())
+        click.echo(f"wrote {printable(output)}", err=True)
+    if disagrees:
+        raise SystemExit(1)
 
 
 def _deliver(

@@ -27,21 +27,23 @@ class Chain:
 
     `uses[q]` lists the (quantity, local derivative) pairs in whose formula `q`
     stands; `adjoint[q]` is the node of ∂loss/∂q; `quantity_of` leads back from
-    an adjoint's node.  A quantity that is missing does not reach the loss.
+    an adjoint's node; `forward` are the nodes of the loss itself.  A quantity that is
+    missing does not reach the loss.
     """
 
     def __init__(self, unrolled: Unrolled, loss: Node, wrt: Iterable[Node]) -> None:
-        self.op = unrolled.op
-        self.op.origin = None
+        self.op = unrolled.op.above()  # what is asked first does not change what comes later
         self.loss = loss
         self.uses: dict[Node, list[tuple[Node, Node]]] = {}
         self.adjoint: dict[Node, Node] = {}
         self.quantity_of: dict[Node, Node] = {}
         self.folds = unrolled.folds
-        self._taken: set[str] = set()
+        self._taken = {label for row in unrolled.labels.values() for label in row}
         self.wrt = tuple(wrt)
-        quantities = [node for node in topological([loss]) if node.name is not None]
-        self._taken.update(node.name or "" for node in quantities)
+        order = topological([loss])
+        self.forward = frozenset(order)
+        quantities = [node for node in order if node.name is not None]
+        self._asked = frozenset(self.wrt)
         self._reaches = set(self.wrt)
         operands: dict[Node, list[Node]] = {}
         for quantity in quantities:
@@ -72,7 +74,9 @@ class Chain:
             for entry in row
         ):
             return self._folded_derivatives(quantity)
-        return reverse(self.op, quantity, self._reaches, stop=_named)
+        local = reverse(self.op, quantity, self._reaches, stop=_named)
+        local.pop(quantity, None)  # where it is itself asked about
+        return local
 
     def _folded_derivatives(self, quantity: Node) -> dict[Node, Node]:
         fold = self.folds[quantity]
@@ -92,6 +96,18 @@ class Chain:
         """One summand of the chain rule: ∂loss/∂use · derivative, multiplied from the left."""
         return times(self.op, self.adjoint[use], derivative)
 
+    def attach(self, leaf: Node, uses: list[tuple[Node, Node]]) -> None:
+        """Add a leaf that stands in the formulas of quantities the loss was derived by."""
+        connected = [use for use in uses if use[0] in self.adjoint]
+        if connected:
+            self.uses[leaf] = connected
+            self._add_adjoint(leaf, [])
+
+    def detach(self, leaf: Node) -> None:
+        """Forget an attached leaf."""
+        if self.uses.pop(leaf, None) is not None:
+            self.quantity_of.pop(self.adjoint.pop(leaf), None)
+
     def _add_adjoint(self, quantity: Node, operands: list[Node]) -> None:
         """Name the sum over the uses, except where it is written out in the δ right below."""
         uses = self.uses[quantity]
@@ -100,7 +116,11 @@ class Chain:
             total = self.op.add(total, self.share(*use))
         assert quantity.name is not None
         is_net = quantity.name.startswith("net_")
-        feeds_delta = len(operands) == 1 and (operands[0].name or "").startswith("net_")
+        feeds_delta = (
+            len(operands) == 1
+            and (operands[0].name or "").startswith("net_")
+            and quantity not in self._asked
+        )
         if not feeds_delta:
             symbol = (
                 "δ_" + quantity.name.removeprefix("net_")

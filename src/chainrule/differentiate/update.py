@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
-from chainrule.graph.build import Builder
 from chainrule.graph.node import Node, topological
 
 __all__ = ["descend", "distance_from_loss"]
 
 
-def descend(op: Builder, parameter: Node, rate: Node, gradient: Node) -> Node:
-    """The parameter after the step.
+def descend(op: Any, parameter: Any, rate: Any, gradient: Any) -> Any:
+    """The parameter after the step: a node by a builder, a number by Python's `operator`.
 
     Source: Cauchy (1847), Comptes Rendus 25, "méthode générale".
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -206,14 +206,20 @@ class Derivations:
         """
         results = [item.result.node for item in derivations if item.result is not None]
         own = set(results)
+        return [
+            line
+            for line in self.adjoints(results)
+            # A parameter's own gradient is its derivation's result.
+            if line.node not in own or self.chain.quantity_of[line.node].primitive is not VARIABLE
+        ]
+
+    def adjoints(self, nodes: Iterable[Node]) -> list[Line]:
+        """The named adjoints that `nodes` are made of, from the loss on."""
         lines = []
-        for node in topological(results):
+        for node in topological(nodes, self.chain.forward.__contains__):
             quantity = self.chain.quantity_of.get(node)
-            if node.name is None or quantity is None:
-                continue
-            if node in own and quantity.primitive is VARIABLE:
-                continue  # a parameter's own gradient is its derivation's result
-            lines.append(Line(partial(self.loss, _name(quantity)), node, self.trace))
+            if node.name is not None and quantity is not None:
+                lines.append(Line(partial(self.loss, _name(quantity)), node, self.trace))
         return lines
 
     # ---------------------------------------------------------------------- factors

@@ -16,9 +16,19 @@ from chainrule.wire import number, plain
 if TYPE_CHECKING:
     from chainrule.explanation.matrices import Matrices
 
-__all__ = ["DERIVATION_SCHEMA", "VALUES_SCHEMA", "Explanation", "values_as_json"]
+__all__ = [
+    "DERIVATIONS_SCHEMA",
+    "DERIVATION_SCHEMA",
+    "VALUES_SCHEMA",
+    "Explanation",
+    "derivation_as_json",
+    "shared_as_json",
+    "update_as_json",
+    "values_as_json",
+]
 
 DERIVATION_SCHEMA = "chainrule.derivation/1"
+DERIVATIONS_SCHEMA = "chainrule.derivations/1"
 VALUES_SCHEMA = "chainrule.values/1"
 
 
@@ -30,15 +40,28 @@ class Explanation:
     """
 
     model: Model
-    title: str
     loss: str
     loss_value: float
     order: str
-    learning_rate: tuple[str, float] | None
-    conventions: tuple[Convention, ...]
     derivations: tuple[Derivation, ...]
     shared: tuple[Line, ...]
     values: Mapping[str, float]
+
+    @property
+    def title(self) -> str:
+        """The model's title."""
+        return self.model.title
+
+    @property
+    def conventions(self) -> tuple[Convention, ...]:
+        """The choices that every document declares."""
+        return self.model.conventions
+
+    @property
+    def learning_rate(self) -> tuple[str, float] | None:
+        """Its name and number; None where the model has none."""
+        rate = self.model.learning_rate
+        return None if rate is None else (self.model.learning_rate_name, rate)
 
     @functools.cached_property
     def matrices(self) -> Matrices | None:
@@ -50,14 +73,20 @@ class Explanation:
     def as_json(self) -> dict[str, Any]:
         """The documented form, schema `chainrule.derivation/1`."""
         return {
-            "schema": DERIVATION_SCHEMA,
+            **self.header(DERIVATION_SCHEMA),
+            "values": plain(dict(self.values)),
+            "shared": [shared_as_json(line) for line in self.shared],
+            "derivations": [derivation_as_json(item) for item in self.derivations],
+        }
+
+    def header(self, schema: str) -> dict[str, Any]:
+        """What is said of the model before its derivations."""
+        return {
+            "schema": schema,
             "model": self.title,
             "conventions": {**_conventions(self.conventions), "update order": self.order},
             "learning_rate": None if self.learning_rate is None else self.learning_rate[1],
             "loss": {"name": self.loss, "value": number(self.loss_value)},
-            "values": plain(dict(self.values)),
-            "shared": [{"name": line.node.name, **_line(line)} for line in self.shared],
-            "derivations": [_derivation(item) for item in self.derivations],
         }
 
 
@@ -65,6 +94,11 @@ def _conventions(conventions: Iterable[Convention]) -> dict[str, str]:
     """JSON speaks English, whatever the language of the documents."""
     say = Words("en")
     return dict(map(say.convention, conventions))
+
+
+def shared_as_json(line: Line) -> dict[str, Any]:
+    """A line of working that others refer to by its name."""
+    return {"name": line.node.name, **_line(line)}
 
 
 def _line(line: Line) -> dict[str, Any]:
@@ -89,7 +123,8 @@ def _contribution(item: Contribution) -> dict[str, Any]:
     }
 
 
-def _update(update: Update | None) -> dict[str, Any] | None:
+def update_as_json(update: Update | None) -> dict[str, Any] | None:
+    """One step on a parameter, if there is one."""
     if update is None:
         return None
     return {
@@ -102,7 +137,8 @@ def _update(update: Update | None) -> dict[str, Any] | None:
     }
 
 
-def _derivation(item: Derivation) -> dict[str, Any]:
+def derivation_as_json(item: Derivation) -> dict[str, Any]:
+    """One derivation, its update and its checks."""
     result = {"result": _line(item.result)} if item.result is not None else {}
     return {
         "parameter": item.parameter,
@@ -112,7 +148,7 @@ def _derivation(item: Derivation) -> dict[str, Any]:
         "contributions": [_contribution(part) for part in item.contributions],
         **result,
         "reason": item.reason,
-        "update": _update(item.update),
+        "update": update_as_json(item.update),
         "checks": plain(dict(item.checks)),
     }
 

@@ -100,9 +100,9 @@ def non_finite(lines: list[Line]) -> NumericError | None:
     return None
 
 
-def raise_non_finite(model: Model, trace: Trace) -> None:
-    """Raises: NumericError naming the first quantity on the way to the loss that is not finite."""
-    nodes = quantities(model.unrolled, [model.loss])
+def raise_non_finite(unrolled: Unrolled, loss: Node, trace: Trace) -> None:
+    """Raises: NumericError naming the first quantity on the way to `loss` that is not finite."""
+    nodes = [node for node in quantities(unrolled, [loss]) if node in trace.values]
     error = non_finite([Line(node.name or "", node, trace) for node in nodes])
     if error is not None:
         raise error

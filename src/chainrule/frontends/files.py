@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -71,8 +72,8 @@ def example_names() -> tuple[str, ...]:
     return tuple(sorted(_examples()))
 
 
-def write_atomic(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Write `content` to `path`, text as UTF-8, all of it or none of it.
+def write_atomic(path: str | os.PathLike[str], content: str | bytes | Iterable[str]) -> None:
+    """Write `content`, or its parts, to `path`, text as UTF-8, all of it or none of it.
 
     It goes to a new file in the same directory, which then takes the
     name.  An existing file keeps its mode; a symbolic link keeps pointing.
@@ -84,12 +85,13 @@ def write_atomic(path: str | os.PathLike[str], content: str | bytes) -> None:
     try:
         target = os.path.realpath(name)
         mode = _mode_of_writable(target, name)
-        data = content.encode() if isinstance(content, str) else content
+        parts: Iterable[str | bytes]
+        parts = [content] if isinstance(content, (str, bytes)) else content
         scratch = os.path.join(os.path.dirname(target), f".chainrule-{os.urandom(8).hex()}")
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             with open(descriptor, "wb") as file:
-                file.write(data)
+                file.writelines(part.encode() if isinstance(part, str) else part for part in parts)
                 file.flush()
                 os.fsync(file.fileno())
             if mode is not None:

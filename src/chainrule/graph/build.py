@@ -42,9 +42,13 @@ class Builder:
     `op.sigmoid(z)`; an operand may be a Python number.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, below: Builder | None = None) -> None:
         self.origin: Origin | None = None
-        self._shared = Shared()
+        self._shared: Shared = Shared(None if below is None else below._shared)
+
+    def above(self) -> Builder:
+        """A builder that goes on from these nodes, and leaves no trace among them."""
+        return Builder(self)
 
     # -------------------------------------------------------------- leaves and names
 

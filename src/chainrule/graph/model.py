@@ -16,6 +16,7 @@ from typing import Literal
 
 from chainrule.errors import Fault, InputError, closest
 from chainrule.graph.node import Node, topological
+from chainrule.graph.passes.demand import Asked, demand
 from chainrule.graph.passes.name import name_quantities
 from chainrule.graph.passes.unroll import Unrolled, entry_labels, unroll, unrolled_size
 
@@ -239,10 +240,34 @@ class Model:
                     "SizeError",
                     f"the model has about {self.scalar_size:,} scalar steps",
                     needs=f"at most {UNROLL_LIMIT:,} to be written out step by step",
-                    hint="`chainrule step` and `chainrule check` run it as arrays",
+                    hint="`chainrule explain` of a few parameters writes out what they need; "
+                    "`chainrule step` and `chainrule check` run it as arrays",
                 )
             )
-        return unroll([*self.outputs, *(leaf.node for leaf in self.leaves)], self.labels)
+        return unroll(self._roots, self.labels)
+
+    def unrolled_towards(self, roots: Asked, asked: Asked) -> Unrolled:
+        """The scalar graph of the entries `roots`, as far as it depends on those `asked`.
+
+        The other quantities are variables in it, with their names.
+
+        Raises: InputError when even that is too large to spell out.
+        """
+        needed = demand(self._roots, self.labels, roots, asked, UNROLL_LIMIT)
+        if needed.size > UNROLL_LIMIT:
+            raise InputError(
+                Fault(
+                    "SizeError",
+                    f"more than {UNROLL_LIMIT:,} scalar steps lead from what is asked to the loss",
+                    needs=f"at most {UNROLL_LIMIT:,} to be written out step by step",
+                    hint="ask for fewer parameters, or for some nearer to the loss",
+                )
+            )
+        return unroll(self._roots, self.labels, needed)
+
+    @property
+    def _roots(self) -> list[Node]:
+        return [*self.outputs, *(leaf.node for leaf in self.leaves)]
 
     @functools.cached_property
     def nodes(self) -> list[Node]:

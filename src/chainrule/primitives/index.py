@@ -6,14 +6,18 @@ follow its shape, the terms of every entry and their order.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
+import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from chainrule.primitives.record import Attributes, Shape, Term
+from chainrule.primitives.record import Attributes, Rows, Shape, Term
 
-__all__ = ["Contraction", "contraction"]
+__all__ = ["Contraction", "contraction", "position", "positions"]
 
 _RESULT = re.compile(r"(\w+)\[([\w, ]+)\] = sum\(([\w, ]+), (.+)\)")
 _FACTOR = re.compile(r"(\w+)\[([\w, ]+)\]")
@@ -43,38 +47,78 @@ class Contraction:
         sizes = self.sizes(shapes)
         return tuple(sizes[index] for index in self.result)
 
-    def terms(self, shapes: Sequence[Shape], attributes: Attributes) -> list[list[Term]]:
+    def terms(self, shapes: Sequence[Shape], attributes: Attributes) -> Rows:
         """For each entry of the result, row-major: its products in the order of the sum."""
         sizes = self.sizes(shapes)
-        outer = list(zip(*(self._offsets(self.result, i, sizes) for i in self._each), strict=True))
-        inner = list(zip(*(self._offsets(self.summed, i, sizes) for i in self._each), strict=True))
         operands = [operand for operand, _ in self.factors]
-        return [
-            [
-                tuple(
-                    (operand, base + step)
-                    for operand, base, step in zip(operands, bases, steps, strict=True)
-                )
-                for steps in inner
-            ]
-            for bases in outer
+        outer = [self._strides(self.result, subscripts, sizes) for _, subscripts in self.factors]
+        ranges = [sizes[index] for index in self.result]
+        summed = [sizes[index] for index in self.summed]
+        steps = [
+            positions(summed, self._strides(self.summed, subscripts, sizes))
+            for _, subscripts in self.factors
         ]
 
-    @property
-    def _each(self) -> range:
-        return range(len(self.factors))
+        def row(entry: int) -> list[Term]:
+            columns = [
+                [(operand, base + step) for step in own]
+                for operand, base, own in zip(
+                    operands, (position(entry, ranges, each) for each in outer), steps, strict=True
+                )
+            ]
+            return list(zip(*columns, strict=True))
 
-    def _offsets(self, over: tuple[str, ...], factor: int, sizes: dict[str, int]) -> list[int]:
-        """What each value of the indices `over` adds to the factor's flat position."""
-        subscripts = self.factors[factor][1]
-        offsets = [0]
-        for index in over:
-            stride = 0
-            if index in subscripts:
-                later = subscripts[subscripts.index(index) + 1 :]
-                stride = math.prod(sizes[name] for name in later)
-            offsets = [base + value * stride for base in offsets for value in range(sizes[index])]
-        return offsets
+        return Rows(math.prod(ranges), row)
+
+    def in_order(self, *arrays: Any) -> Any:
+        """The contraction of NumPy arrays, each entry added in the order of its terms."""
+        import numpy
+
+        sizes = self.sizes([array.shape for array in arrays])
+        total = numpy.zeros([sizes[index] for index in self.result])
+        for number, values in enumerate(
+            itertools.product(*(range(sizes[index]) for index in self.summed))
+        ):
+            at = dict(zip(self.summed, values, strict=True))
+            parts = [self._part(arrays[operand], own, at) for operand, own in self.factors]
+            product = functools.reduce(operator.mul, parts)
+            total = total + product if number else numpy.broadcast_to(product, total.shape)
+        return total
+
+    def _part(self, array: Any, subscripts: tuple[str, ...], at: Mapping[str, int]) -> Any:
+        """The factor where the summed indices are `at`, its axes laid along the result's."""
+        chosen = array[tuple(at.get(index, slice(None)) for index in subscripts)]
+        left = [index for index in subscripts if index not in at]
+        ordered = chosen.transpose([left.index(index) for index in self.result if index in left])
+        return ordered[tuple(slice(None) if index in left else None for index in self.result)]
+
+    def _strides(
+        self, over: tuple[str, ...], subscripts: tuple[str, ...], sizes: Mapping[str, int]
+    ) -> list[int]:
+        """How far one step of each index `over` moves in a factor's flat positions."""
+        return [
+            math.prod(sizes[name] for name in subscripts[subscripts.index(index) + 1 :])
+            if index in subscripts
+            else 0
+            for index in over
+        ]
+
+
+def position(flat: int, sizes: Sequence[int], strides: Sequence[int]) -> int:
+    """Where the entry `flat`, row-major in `sizes`, lies in an array with these strides."""
+    found = 0
+    for size, stride in zip(reversed(sizes), reversed(strides), strict=True):
+        flat, value = divmod(flat, size)
+        found += value * stride
+    return found
+
+
+def positions(sizes: Sequence[int], strides: Sequence[int]) -> list[int]:
+    """The same for every entry."""
+    found = [0]
+    for size, stride in zip(sizes, strides, strict=True):
+        found = [base + value * stride for base in found for value in range(size)]
+    return found
 
 
 def contraction(text: str, operands: tuple[str, ...]) -> Contraction:

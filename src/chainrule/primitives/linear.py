@@ -7,13 +7,12 @@ again.  The property tests compare every transpose with the terms.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
 
-from chainrule.primitives.index import contraction
-from chainrule.primitives.record import Attributes, Linear, Select, Shape, Term
+from chainrule.primitives.index import contraction, position, positions
+from chainrule.primitives.record import Attributes, Linear, Rows, Select, Shape, Term
 
 __all__: list[str] = []
 
@@ -32,6 +31,10 @@ def _without(shape: Shape, axes: Axes) -> Shape:
     return tuple(size for axis, size in enumerate(shape) if axis not in axes)
 
 
+def _strides(shape: Shape) -> list[int]:
+    return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+
+
 def _kept(shape: Shape, axes: Axes) -> Shape:
     return tuple(1 if axis in axes else size for axis, size in enumerate(shape))
 
@@ -47,7 +50,15 @@ def _spread(op: Any, g: Any, shape: Shape, axes: Axes) -> Any:
 def _contracts(name: str, operands: tuple[str, ...], index: str, **rest: Any) -> None:
     """A record whose shape and terms follow from its index formula."""
     rule = contraction(index, operands)
-    Linear(name, operands, index, shape=rule.shape, terms=rule.terms, **rest)
+    Linear(
+        name,
+        operands,
+        index,
+        shape=rule.shape,
+        terms=rule.terms,
+        in_order=rule.in_order,
+        **rest,
+    )
 
 
 _contracts(
@@ -82,20 +93,34 @@ def _sum_kernel(x: Any, axes: Axes) -> Any:
     return numpy.sum(x, axis=axes)
 
 
-def sum_terms(shapes: Sequence[Shape], attributes: Attributes) -> list[list[Term]]:
+def sum_terms(shapes: Sequence[Shape], attributes: Attributes) -> Rows:
+    """The entries that each entry of a reduction over `axes` is made of."""
     (shape,) = shapes
     axes = attributes["axes"]
     kept = [axis for axis in range(len(shape)) if axis not in axes]
-    strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    strides = _strides(shape)
+    sizes, outer = [shape[axis] for axis in kept], [strides[axis] for axis in kept]
+    inner = positions([shape[axis] for axis in axes], [strides[axis] for axis in axes])
 
-    def offsets(over: Sequence[int]) -> list[int]:
-        return [
-            sum(value * strides[axis] for value, axis in zip(values, over, strict=True))
-            for values in itertools.product(*(range(shape[axis]) for axis in over))
-        ]
+    def row(entry: int) -> list[Term]:
+        start = position(entry, sizes, outer)
+        return [((0, start + step),) for step in inner]
 
-    inner = offsets(axes)
-    return [[((0, start + step),) for step in inner] for start in offsets(kept)]
+    return Rows(math.prod(sizes), row)
+
+
+def in_rows(x: Any, axes: Axes) -> Any:
+    """The array with `axes` as one axis at its end: one row for each entry of a reduction."""
+    kept = tuple(axis for axis in range(x.ndim) if axis not in axes)
+    moved = x.transpose(kept + axes)
+    return moved.reshape((*moved.shape[: len(kept)], -1))
+
+
+def _sum_in_order(x: Any, axes: Axes) -> Any:
+    import numpy
+
+    # Of running sums the last is the whole; numpy.sum adds in pairs.
+    return numpy.add.accumulate(in_rows(x, axes), axis=-1)[..., -1]
 
 
 Linear(
@@ -105,6 +130,7 @@ Linear(
     shape=lambda x, axes: _without(x, axes),
     kernel=_sum_kernel,
     terms=sum_terms,
+    in_order=_sum_in_order,
     transpose=lambda op, g, x, axes: (_spread(op, g, x.shape, axes),),
     notation="∑ x",
     source="The transpose of a sum repeats",
@@ -124,16 +150,14 @@ def _broadcast_shape(x: Shape, shape: Shape) -> Shape:
     return shape
 
 
-def _broadcast_sources(x: Shape, shape: Shape) -> list[int]:
-    """The flat entry of `x` that each entry of the result repeats."""
-    sources = [0]
-    stride = math.prod(x)
-    for axis, size in enumerate(shape):
-        own = x[axis - len(shape) + len(x)] if axis >= len(shape) - len(x) else 1
-        stride //= own if axis >= len(shape) - len(x) else 1
-        step = stride if own == size else 0
-        sources = [base + step * value for base in sources for value in range(size)]
-    return sources
+def _broadcast_terms(shapes: Sequence[Shape], attributes: Attributes) -> Rows:
+    (x,), shape = shapes, attributes["shape"]
+    aligned = (1,) * (len(shape) - len(x)) + x
+    strides = [
+        stride if own == size else 0
+        for own, size, stride in zip(aligned, shape, _strides(aligned), strict=True)
+    ]
+    return Rows(math.prod(shape), lambda entry: [((0, position(entry, shape, strides)),)])
 
 
 def _broadcast_transpose(op: Any, g: Any, x: Any, shape: Shape) -> tuple[Any]:
@@ -151,9 +175,7 @@ Linear(
     shape=_broadcast_shape,
     kernel=_broadcast_kernel,
     transpose=_broadcast_transpose,
-    terms=lambda shapes, attributes: [
-        [((0, flat),)] for flat in _broadcast_sources(shapes[0], attributes["shape"])
-    ],
+    terms=_broadcast_terms,
     notation="x, repeated",
     source="The transpose of repeating is a sum",
 )
@@ -173,7 +195,7 @@ Linear(
     index="y[row-major] = x[row-major]",
     shape=_reshape_shape,
     kernel=lambda x, shape: x.reshape(shape),
-    terms=lambda shapes, attributes: [[((0, flat),)] for flat in range(math.prod(shapes[0]))],
+    terms=lambda shapes, attributes: Rows(math.prod(shapes[0]), lambda entry: [((0, entry),)]),
     transpose=lambda op, g, x, shape: (op.reshape(g, x.shape),),
     notation="x, reshaped",
     source="Entries keep their row-major order",

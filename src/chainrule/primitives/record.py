@@ -9,20 +9,38 @@ named factor.
 
 from __future__ import annotations
 
+import bisect
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from chainrule.primitives.formula import Formula, interpret, parse
 
-__all__ = ["Composite", "Leaf", "Linear", "Pointwise", "Primitive", "Select"]
+__all__ = ["Composite", "Leaf", "Linear", "Pointwise", "Primitive", "Rows", "Select"]
 
 Shape = tuple[int, ...]
 Attributes = Mapping[str, Any]
 Which = Literal["scalar_kernel", "array_kernel"]
 Term = tuple[tuple[int, int], ...]
 """One product of operand entries: (operand number, flat index) pairs."""
+
+
+class Rows(Sequence[list[Term]]):
+    """The terms of each entry of a result, row-major, worked out when they are looked at."""
+
+    def __init__(self, count: int, row: Callable[[int], list[Term]]) -> None:
+        self._count = count
+        self._row = row
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, entry: Any) -> Any:
+        if not 0 <= entry < self._count:
+            raise IndexError(entry)
+        return self._row(entry)
 
 
 def evaluate(
@@ -124,6 +142,8 @@ class Linear:
     `terms(shapes, attributes)` says, for every entry of the result in row-major
     order, which products of operand entries are added, in which order; None
     means that the kernel only moves entries, so that it says so itself.
+    `in_order`, where the kernel adds in an order of its own, is a slower one that
+    adds in that of the terms.
     `transpose(op, g, *operands, **attributes)` gives, for each operand, the
     contribution of the result's adjoint `g`, written in primitives through `op`;
     `operands` are graph nodes.
@@ -137,10 +157,32 @@ class Linear:
     transpose: Callable[..., tuple[Any, ...]]
     notation: str
     source: str
-    terms: Callable[[Sequence[Shape], Attributes], list[list[Term]]] | None = None
+    terms: Callable[[Sequence[Shape], Attributes], Rows] | None = None
+    in_order: Callable[..., Any] | None = None
 
     def __post_init__(self) -> None:
         REGISTRY[self.name] = self
+
+    def rows(self, shapes: Sequence[Shape], attributes: Attributes) -> Rows:
+        """The terms of each entry; what only moves is asked where it moves which number."""
+        return (self.terms or self._moved)(shapes, attributes)
+
+    def _moved(self, shapes: Sequence[Shape], attributes: Attributes) -> Rows:
+        import numpy
+
+        starts, numbered = [1], []  # 0 is the zero of padding
+        for shape in shapes:
+            end = starts[-1] + math.prod(shape)
+            numbered.append(numpy.arange(starts[-1], end).reshape(shape))
+            starts.append(end)
+        moved = self.kernel(*numbered, **attributes).ravel()
+
+        def row(entry: int) -> list[Term]:
+            number = int(moved[entry])
+            operand = bisect.bisect(starts, number) - 1
+            return [((operand, number - starts[operand]),)] if number else []
+
+        return Rows(len(moved), row)
 
 
 @dataclass(frozen=True, eq=False)

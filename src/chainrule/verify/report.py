@@ -162,19 +162,23 @@ def _directions(
     import numpy
 
     differences = array_differences(model)
+    places: dict[int, tuple[list[int], list[float]]] = {}
+    for name in names:
+        leaf, flat = model.entry_of[name]
+        flats, derivatives = places.setdefault(leaf, ([], []))
+        flats.append(flat)
+        derivatives.append(gradient[name])
     checked = []
     for number in range(DIRECTIONS):
-        moved: dict[int, Any] = {}
+        direction: list[tuple[Node, Any]] = []
         expected = 0.0
-        for name in names:
-            leaf, flat = model.entry_of[name]
-            if leaf not in moved:
-                moved[leaf] = numpy.zeros(model.leaves[leaf].node.shape)
-            amount = drawn.choice((-1.0, 1.0)) / len(names) ** 0.5
-            moved[leaf].flat[flat] = amount
-            expected += amount * gradient[name]
-        direction: list[tuple[Node, Any]] = [
-            (model.leaves[leaf].node, vector) for leaf, vector in moved.items()
-        ]
+        for leaf, (flats, derivatives) in places.items():
+            node = model.leaves[leaf].node
+            signs = numpy.frombuffer(drawn.randbytes(len(flats)), numpy.int8) < 0
+            amounts = numpy.where(signs, -1.0, 1.0) / len(names) ** 0.5
+            vector = numpy.zeros(node.shape)
+            vector.flat[flats] = amounts
+            direction.append((node, vector))
+            expected += float(amounts @ derivatives)
         checked.append(differences.check(f"direction {number + 1}", direction, expected, 1.0))
     return tuple(checked)

@@ -7,17 +7,22 @@ entries become the names of scalar quantities.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from chainrule.graph.build import Builder
 from chainrule.graph.node import Node, topological
-from chainrule.primitives import CONSTANT, VARIABLE, Composite, Linear, Pointwise, Select
+from chainrule.primitives import VARIABLE, Composite, Linear, Pointwise, Select
 from chainrule.primitives.linear import sum_terms
+from chainrule.primitives.record import Rows, Term
 
-__all__ = ["ScalarFold", "Unrolled", "unroll", "unrolled_size"]
+if TYPE_CHECKING:
+    from chainrule.graph.passes.demand import Demand
+
+__all__ = ["ScalarFold", "Unrolled", "entry_labels", "unroll", "unrolled_size"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,20 @@ class ScalarFold:
 
 @dataclass(frozen=True, slots=True)
 class Unrolled:
-    """A scalar graph: the entries of each array node, and the composites among them."""
+    """A scalar graph: the entries of each array node, and the composites among them.
+
+    `at[node]` has the entries that were made by their flat index, `entries[node]` the
+    same in their order.  `given` says where the number of each scalar variable comes
+    from, be it a leaf or a quantity that is taken as given.  `labels` are the names
+    of all quantities, made or not.
+    """
 
     op: Builder
+    labels: Mapping[Node, tuple[str, ...]]
+    at: dict[Node, dict[int, Node]] = field(default_factory=dict)
     entries: dict[Node, list[Node]] = field(default_factory=dict)
     folds: dict[Node, ScalarFold] = field(default_factory=dict)
+    given: dict[Node, tuple[Node, int]] = field(default_factory=dict)
 
 
 def unrolled_size(outputs: list[Node]) -> int:
@@ -73,43 +87,67 @@ def entry_labels(node: Node) -> tuple[str, ...] | None:
     return tuple(labels)
 
 
-def unroll(outputs: list[Node], labels: Mapping[Node, tuple[str, ...]]) -> Unrolled:
-    """The scalar graph of `outputs`.
+def unroll(
+    outputs: list[Node], labels: Mapping[Node, tuple[str, ...]], demand: Demand | None = None
+) -> Unrolled:
+    """The scalar graph of `outputs`, or what `demand` says of it.
 
     `labels` names the entries of array nodes (see `passes.name`).
     """
-    result = Unrolled(Builder())
+    result = Unrolled(Builder(), labels)
     for node in topological(outputs):
-        entries = _entries(result, node, labels.get(node))
-        result.entries[node] = entries
+        wanted = range(math.prod(node.shape)) if demand is None else demand.entries[node]
+        taken = frozenset() if demand is None else demand.given[node]
+        result.at[node] = _entries(result, node, wanted, taken)
+        result.entries[node] = list(result.at[node].values())
         if node.fold is not None and node.fold.composite.jacobian is not None:
-            _note_fold(result, node, entries)
+            _note_fold(result, node)
     return result
 
 
-def _entries(result: Unrolled, node: Node, labels: tuple[str, ...] | None) -> list[Node]:
-    op = result.op
-    op.origin = node.origin
+def entry_rows(node: Node) -> Rows | None:
+    """The operand entries that each entry of a linear or selecting step is made of."""
     primitive = node.primitive
-    if primitive is VARIABLE:
-        assert labels is not None
-        return [op.variable(label) for label in labels]
-    if primitive is CONSTANT:
-        return [op.constant(node.attributes["value"])]
-    operands = [result.entries[item] for item in node.inputs]
+    shapes = [item.shape for item in node.inputs]
+    if isinstance(primitive, Select):
+        assert primitive.pairwise, f"{primitive.name} is no step of a loss"
+        return sum_terms(shapes, node.attributes)
+    return primitive.rows(shapes, node.attributes) if isinstance(primitive, Linear) else None
+
+
+def _entries(
+    result: Unrolled, node: Node, wanted: Iterable[int], taken: Set[int]
+) -> dict[int, Node]:
+    """The wanted entries of a node; of those `taken` as given, the names."""
+    result.op.origin = node.origin
+    labels = result.labels.get(node)
+    make = _maker(result, node)
+    made: dict[int, Node] = {}
+    for flat in wanted:
+        if node.primitive is VARIABLE or flat in taken:
+            assert labels is not None
+            entry = result.op.variable(labels[flat])
+            result.given[entry] = (node, flat)
+        else:
+            entry = make(flat)
+            if labels is not None:
+                entry = _named(result, entry, labels[flat])
+        made[flat] = entry
+    return made
+
+
+def _maker(result: Unrolled, node: Node) -> Callable[[int], Node]:
+    """What makes an entry of the node, by its flat index, from its operands' entries."""
+    op, primitive = result.op, node.primitive
+    operands = [result.at[item] for item in node.inputs]
     if isinstance(primitive, Pointwise):
-        entries = [op.apply(primitive.name, *row) for row in zip(*operands, strict=True)]
-    elif isinstance(primitive, Linear) and primitive.terms is not None:
-        shapes = [item.shape for item in node.inputs]
-        entries = [_sum(op, operands, terms) for terms in primitive.terms(shapes, node.attributes)]
-    elif isinstance(primitive, Select) and primitive.pairwise:
-        groups = _groups(node)
-        entries = [_reduce(op, primitive.pairwise, [operands[0][i] for i in row]) for row in groups]
-    else:
-        entries = _moved(op, node, operands)
-    if labels is None:
-        return entries
-    return [_named(result, entry, label) for entry, label in zip(entries, labels, strict=True)]
+        return lambda flat: op.apply(primitive.name, *[item[flat] for item in operands])
+    rows = entry_rows(node)
+    if rows is None:
+        return lambda flat: op.constant(node.attributes["value"])
+    if isinstance(primitive, Select):
+        return lambda flat: _reduce(op, primitive.pairwise, operands[0], rows[flat])
+    return lambda flat: _sum(op, operands, rows[flat])
 
 
 def _named(result: Unrolled, entry: Node, label: str) -> Node:
@@ -122,7 +160,7 @@ def _named(result: Unrolled, entry: Node, label: str) -> Node:
     return named
 
 
-def _sum(op: Builder, operands: list[list[Node]], terms: Any) -> Node:
+def _sum(op: Builder, operands: Sequence[Mapping[int, Node]], terms: Iterable[Term]) -> Node:
     total: Node | None = None
     for term in terms:
         product: Node | None = None
@@ -134,44 +172,35 @@ def _sum(op: Builder, operands: list[list[Node]], terms: Any) -> Node:
     return op.constant(0.0) if total is None else total
 
 
-def _groups(node: Node) -> list[list[int]]:
-    """For each entry of a reduction's result, the flat operand entries that feed it."""
-    terms = sum_terms([node.inputs[0].shape], node.attributes)
-    return [[flat for ((_, flat),) in row] for row in terms]
+def _reduce(op: Builder, pairwise: str, entries: Mapping[int, Node], terms: list[Term]) -> Node:
+    row = [entries[flat] for ((_, flat),) in terms]
+    return functools.reduce(lambda total, entry: op.apply(pairwise, total, entry), row)
 
 
-def _reduce(op: Builder, pairwise: str, row: list[Node]) -> Node:
-    total = row[0]
-    for entry in row[1:]:
-        total = op.apply(pairwise, total, entry)
-    return total
-
-
-def _moved(op: Builder, node: Node, operands: list[list[Node]]) -> list[Node]:
-    """A step that only moves entries, by running its kernel on the entries' numbers."""
-    import numpy
-
-    numbered, pool = [], [op.constant(0.0)]
-    for item, entries in zip(node.inputs, operands, strict=True):
-        numbers = numpy.arange(len(pool), len(pool) + len(entries)).reshape(item.shape)
-        numbered.append(numbers)
-        pool.extend(entries)
-    assert isinstance(node.primitive, Linear)
-    moved = node.primitive.kernel(*numbered, **node.attributes)
-    return [pool[number] for number in moved.ravel().tolist()]
-
-
-def _note_fold(result: Unrolled, node: Node, entries: list[Node]) -> None:
-    """Composites work on the last axis of their operands, one row of the result each."""
+def fold_rows(node: Node) -> int:
+    """Composites work on the last axis of their operands: how many rows these have."""
     assert node.fold is not None
-    rows = max(1, math.prod(node.fold.operands[0].shape[:-1]))
-    per_row = len(entries) // rows
+    return max(1, math.prod(node.fold.operands[0].shape[:-1]))
+
+
+def row_entries(node: Node, rows: int, row: int) -> range:
+    """The flat indices of a row, of as many as `rows`."""
+    width = math.prod(node.shape) // rows
+    return range(row * width, (row + 1) * width)
+
+
+def _note_fold(result: Unrolled, node: Node) -> None:
+    """The composites that the node's entries are results of, one for each row that was made."""
+    assert node.fold is not None
+    rows = fold_rows(node)
     for row in range(rows):
-        results = entries[row * per_row : (row + 1) * per_row]
-        operands = []
-        for operand in node.fold.operands:
-            flat = result.entries[operand]
-            width = len(flat) // rows
-            operands.append(tuple(flat[row * width : (row + 1) * width]))
+        parts = [
+            (result.at[part], row_entries(part, rows, row)) for part in (node, *node.fold.operands)
+        ]
+        if not all(flat in made for made, own in parts for flat in own):
+            continue  # beside the way, where it is not differentiated
+        results, *operands = ([made[flat] for flat in own] for made, own in parts)
         for place, entry in enumerate(results):
-            result.folds[entry] = ScalarFold(node.fold.composite, results, place, tuple(operands))
+            result.folds[entry] = ScalarFold(
+                node.fold.composite, results, place, tuple(map(tuple, operands))
+            )
