@@ -24,6 +24,7 @@ _HOME = {
     "concat": "chainrule.frontends.expression",
     "explain": "chainrule.api",
     "load": "chainrule.api",
+    "loads": "chainrule.api",
     "model": "chainrule.frontends.expression",
     "show": "chainrule.api",
     "step": "chainrule.api",

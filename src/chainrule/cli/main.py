@@ -6,6 +6,7 @@ Data goes to standard output, everything else to standard error.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import json
 import math
@@ -43,7 +44,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "note": {"dim": True},
 }
 
-ENDINGS = {form.ending: name for name, form in DOCUMENTS.items()} | {".json": "json"}
+ENDINGS = {form.ending: name for name, form in DOCUMENTS.items() if form.ending} | {".json": "json"}
 """The formats of a document, by the ending of its file."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -137,8 +138,8 @@ def show(model: str, as_json: bool, lang: Any, **choices: Any) -> None:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(list(ENDINGS.values())),
-    help="Text, Markdown or JSON.  [default: by the ending of -o FILE, else text]",
+    type=click.Choice([*DOCUMENTS, "json"]),
+    help="What to write.  [default: by the ending of -o FILE, else text]",
 )
 @click.option(
     "-o", "--output", metavar="FILE", help='Write the document to FILE ("-": standard output).'
@@ -165,18 +166,20 @@ def explain(
     import chainrule.api as api
 
     chosen = _format(form, output, as_json)
-    explanation = api.explain(_load(model, **choices), parameters, order=order)
+    loaded = _load(model, **choices)
+    loaded = dataclasses.replace(loaded, order=order or loaded.order)
+    explanation = api.explain(loaded, parameters)
     if output is not None and output != "-":
         from chainrule.frontends.files import write_atomic
 
-        write_atomic(output, _document(explanation, chosen, lang))
+        write_atomic(output, _document(explanation, loaded, chosen, lang))
         click.echo(f"wrote {printable(output)}", err=True)
     elif chosen == "text":
         from chainrule.explanation.documents.compose import explanation_document
 
         _print_document(explanation_document(explanation, _words(lang)))
     else:
-        click.echo(_document(explanation, chosen, lang), nl=False)
+        click.echo(_document(explanation, loaded, chosen, lang), nl=False)
     if any(item.checks.get("verdict") == "disagrees" for item in explanation.derivations):
         raise SystemExit(1)
 
@@ -317,13 +320,15 @@ def _format(form: str | None, output: str | None, as_json: bool) -> str:
     return ENDINGS[ending]
 
 
-def _document(explanation: Explanation, form: str, lang: Language | None) -> str | bytes:
+def _document(
+    explanation: Explanation, model: Model, form: str, lang: Language | None
+) -> str | bytes:
     """An explanation in a format, with a newline at its end."""
     if form == "json":
         return _json(explanation.as_json()) + "\n"
     from chainrule.explanation.documents.compose import explanation_document
 
-    return DOCUMENTS[form].write(explanation_document(explanation, _words(lang)))
+    return DOCUMENTS[form].write(explanation_document(explanation, _words(lang)), model)
 
 
 def _print_document(document: Document) -> None:

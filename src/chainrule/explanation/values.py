@@ -10,6 +10,7 @@ from chainrule.graph.model import Convention, Model
 from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.unroll import Unrolled
 from chainrule.graph.trace import Trace
+from chainrule.mime import Displayed
 from chainrule.primitives import Pointwise
 from chainrule.primitives.record import evaluate
 
@@ -17,7 +18,7 @@ __all__ = ["Values", "is_saturated", "non_finite", "quantities", "raise_non_fini
 
 
 @dataclass(frozen=True)
-class Values:
+class Values(Displayed):
     """What a model computes: `given` leaves by role, then every quantity in order.
 
     `saturated` names the quantities whose step has all but lost its slope.
