@@ -68,7 +68,7 @@ def latex(document: Document, standalone: bool = True) -> str:
         r"\usepackage[unicode,psdextra,hidelinks]{hyperref}",
         commands.rstrip(),
         rf"\hypersetup{{pdftitle={{{title}}}}}",
-        r"\setcounter{secnumdepth}{0}",
+        r"\setcounter{secnumdepth}{0}\setlength{\parskip}{3pt plus 1pt}",
         r"\begin{document}",
     ]
     return "\n".join([*preamble, "", body, "", r"\end{document}", ""])
@@ -141,7 +141,7 @@ def _table(block: Table, symbols: Mapping[str, str]) -> str:
     if block.head:
         head = [rf"\textbf{{{words(text)}}}" for text in block.head]
         lines.insert(0, " & ".join([*head[:-1], *([""] if block.arrow else []), head[-1]]) + r" \\")
-        lines.insert(1, r"\hline\endhead")
+        lines.insert(1, r"\hline\noalign{\smallskip}\endhead")
     style = r"\bfseries" if block.style == "bad" else ""
     opening = rf"{{{style}\setlength\LTleft{{{INDENTS[block.level]}}}\setlength\LTright{{\fill}}"
     return "\n".join(

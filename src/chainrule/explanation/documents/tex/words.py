@@ -12,8 +12,8 @@ __all__ = ["CODE", "WIDE", "escaped", "plain", "representable", "words"]
 CODE = 8
 """Characters of a letter that is shown by its code: [U+0386]."""
 
-LONGEST_WORD = 20
-"""Letters of a word after which a line may end within it."""
+LONGEST_WORD = 30
+"""Letters of a word after which a line may end within it; no number is as long."""
 
 _SIGNS = {
     "→": r"\to",
@@ -36,7 +36,8 @@ _SIGNS = {
     "✓": r"\checkmark",
     "✗": r"\times",
 }
-_LATIN = "ÆæŒœØøßŁłıȷ§¶©“”‘’–—…"
+_LATIN = "ÆæŒœØøßŁłıȷ"
+_PUNCTUATION = "“”‘’–—…"
 _CJK = "\u3000-\u9fff\uff00-\uffef"
 _ACCENTS = "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327"
 
@@ -70,20 +71,20 @@ def representable(written: str, wide: bool) -> str:
         character = found[0]
         if character in _SIGNS:
             return rf"\ensuremath{{{_SIGNS[character]}}}"
-        if character in _LATIN or (
-            re.match(f"[{_CJK}]", character) if wide else _is_accented(character)
-        ):
+        known = re.match(f"[{_CJK}]", character) if wide else _is_latin(character)
+        if known or character in _PUNCTUATION:
             return character
         return rf"\character{{{ord(character):04X}}}{{{character}}}"
 
     return re.sub(r"[^\x00-\x7f]", letter, written)
 
 
-def _is_accented(character: str) -> bool:
-    """Whether it is a Latin letter with one accent."""
+def _is_latin(character: str) -> bool:
+    """Whether it is a Latin letter of its own, or one with an accent."""
     parts = unicodedata.normalize("NFD", character)
     letter, accents = parts[0], parts[1:]
-    return letter.isascii() and letter.isalpha() and len(accents) == 1 and accents in _ACCENTS
+    accented = letter.isascii() and letter.isalpha() and len(accents) == 1 and accents in _ACCENTS
+    return accented or character in _LATIN
 
 
 WIDE_FONTS = (
