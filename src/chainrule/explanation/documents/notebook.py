@@ -36,10 +36,8 @@ def notebook(document: Document, model: Model) -> str:
         _code(_model(model)),
         *(cell for section in sections for cell in _section(document, section, model)),
     ]
-    for number, cell in enumerate(cells, start=1):
-        cell["id"] = f"cell-{number}"
     written = {
-        "cells": cells,
+        "cells": [{**cell, "id": f"cell-{number}"} for number, cell in enumerate(cells, start=1)],
         "metadata": {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
@@ -48,7 +46,7 @@ def notebook(document: Document, model: Model) -> str:
         "nbformat": 4,
         "nbformat_minor": 5,
     }
-    return json.dumps(written, ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(written, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
 def _sections(blocks: Iterable[Block]) -> Iterator[list[Block]]:
