@@ -20,6 +20,7 @@ _HOME = {
     "Model": "chainrule.graph.model",
     "Network": "chainrule.frontends.expression",
     "NumericError": "chainrule.errors",
+    "article": "chainrule.api",
     "check": "chainrule.api",
     "concat": "chainrule.frontends.expression",
     "explain": "chainrule.api",

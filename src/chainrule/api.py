@@ -1,4 +1,4 @@
-"""What chainrule does, as functions: load, show, explain, step, check.
+"""What chainrule does, as functions: load, show, explain, article, step, check.
 
 Each command of the command line is one of these and a way to print its answer.
 """
@@ -15,17 +15,24 @@ from chainrule.engines import reference
 from chainrule.errors import Fault, InputError, NumericError
 from chainrule.explanation.derivation import Line
 from chainrule.explanation.schema import Explanation
-from chainrule.explanation.values import Values, is_saturated, quantities, raise_non_finite
+from chainrule.explanation.values import (
+    Values,
+    is_saturated,
+    parts_of_loss,
+    quantities,
+    raise_non_finite,
+)
 from chainrule.graph.model import Model, Order
 from chainrule.graph.trace import Trace
 
 if TYPE_CHECKING:
+    from chainrule.explanation.article import Article
     from chainrule.frontends.expression import Expression
     from chainrule.frontends.files import Kind, Source
     from chainrule.train.steps import Steps
     from chainrule.verify.report import Report
 
-__all__ = ["check", "explain", "load", "loads", "show", "step", "updated_text"]
+__all__ = ["article", "check", "explain", "load", "loads", "show", "step", "updated_text"]
 
 
 def load(
@@ -172,6 +179,46 @@ def explain(
     names = [parameters] if isinstance(parameters, str) else parameters
     workings = Workings(model, model.resolve_all(names or model.trained), order or model.order)
     return workings.explanation(checked)
+
+
+def article(
+    model: Model | Expression,
+    *,
+    order: Order | None = None,
+    also: Sequence[Mapping[str, float]] = (),
+) -> Article:
+    """A whole worked example: forward pass, all derivations, one step, the check.
+
+    Each of `also` gives other numbers by name, with which the step is taken again.
+
+    Raises: InputError where no parameter is trained or a name is unknown; NumericError
+    where a quantity or a derivative is not finite.
+    """
+    from chainrule.explanation.article import Article, Variant
+    from chainrule.explanation.cost import cost_of
+    from chainrule.explanation.picture import picture_of
+    from chainrule.workings import Workings
+
+    model = _model(model)
+    chosen: Order = order or model.order
+    if not model.trained:
+        raise InputError(
+            Fault("ValueError", "no parameter is trained", needs="at least one to derive")
+        )
+    workings = Workings(model, model.trained, chosen)
+    trains = model.learning_rate is not None
+    return Article(
+        show(model),
+        parts_of_loss(model),
+        picture_of(model, model.unrolled, workings.trace),
+        model.examples,
+        workings.explanation(checked=True),
+        workings.worth_showing(),
+        cost_of(workings.chain, workings.asked),
+        step(model, order=chosen) if trains else None,
+        check(model),
+        tuple(Variant(item, step(model.with_values(item), order=chosen)) for item in also),
+    )
 
 
 def _check_forward(model: Model) -> None:

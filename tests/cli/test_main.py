@@ -35,7 +35,7 @@ from cli.invoking import (
     succeed,
 )
 
-COMMANDS = ("show", "explain", "step", "check")
+COMMANDS = ("show", "explain", "article", "step", "check")
 SCHEMAS = {
     "show": "chainrule.values/1",
     "explain": "chainrule.derivation/1",

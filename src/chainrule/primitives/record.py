@@ -25,13 +25,16 @@ Term = tuple[tuple[int, int], ...]
 """One product of operand entries: (operand number, flat index) pairs."""
 
 
-def evaluate(formula: str, environment: Mapping[str, Any], which: Which = "scalar_kernel") -> Any:
+def evaluate(
+    formula: str | Formula, environment: Mapping[str, Any], which: Which = "scalar_kernel"
+) -> Any:
     """A formula's value on numbers, by the primitives' scalar or array kernels."""
 
     def apply(operation: str, *arguments: Any) -> Any:
         return getattr(REGISTRY[operation], which)(*arguments)
 
-    return interpret(parse(formula), environment, float, apply)
+    tree = parse(formula) if isinstance(formula, str) else formula
+    return interpret(tree, environment, float, apply)
 
 
 REGISTRY: dict[str, Primitive] = {}

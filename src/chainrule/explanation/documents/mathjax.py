@@ -15,11 +15,9 @@ from chainrule.explanation.documents.blocks import (
     Entries,
     Equation,
     Heading,
-    Name,
     Number,
     Paragraph,
     Recomputed,
-    Right,
     Table,
     Title,
 )
@@ -42,9 +40,8 @@ def _block(block: Block, symbols: Mapping[str, str]) -> Iterator[str]:
             yield _words(text) if piece is None else write(piece, LATEX, symbols)
         case Equation():
             yield aligned(block, symbols)
-        case Entries(pairs):
-            items = (Equation(Name(name), (Right(Number(value)),)) for name, value in pairs)
-            yield r" \quad ".join(aligned(item, symbols) for item in items)
+        case Entries():
+            yield r" \quad ".join(aligned(item, symbols) for item in block.equations)
         case Table():
             yield _table(block, symbols)
         case Recomputed() | Break():

@@ -13,10 +13,7 @@ from chainrule.errors import Fault, InputError
 from chainrule.explanation.documents.blocks import (
     Block,
     Document,
-    Equation,
     Heading,
-    Name,
-    Number,
     Recomputed,
 )
 from chainrule.explanation.documents.markdown import markdown
@@ -34,7 +31,7 @@ def notebook(document: Document, model: Model) -> str:
     cells = [
         *_cells(document, first),
         _code(_model(model)),
-        *(cell for section in sections for cell in _section(document, section, model)),
+        *(cell for section in sections for cell in _cells(document, section)),
     ]
     written = {
         "cells": [{**cell, "id": f"cell-{number}"} for number, cell in enumerate(cells, start=1)],
@@ -60,19 +57,11 @@ def _sections(blocks: Iterable[Block]) -> Iterator[list[Block]]:
     yield section
 
 
-def _section(document: Document, blocks: Sequence[Block], model: Model) -> Iterator[dict[str, Any]]:
-    yield from _cells(document, blocks)
-    heading = blocks[0]
-    recomputes = any(isinstance(block, Recomputed) for block in blocks)
-    if isinstance(heading, Heading) and heading.anchor and not recomputes:
-        yield _code(_derivation(heading, blocks, model))
-
-
 def _cells(document: Document, blocks: Iterable[Block]) -> Iterator[dict[str, Any]]:
     """Text, and code where the document has numbers to compute again."""
     for computes, run in itertools.groupby(blocks, lambda block: isinstance(block, Recomputed)):
         if computes:
-            yield _code(_assertions(block for block in run if isinstance(block, Recomputed)))
+            yield _code(_comparison([block for block in run if isinstance(block, Recomputed)]))
         else:
             text = markdown(dataclasses.replace(document, blocks=tuple(run))).strip("\n")
             if text:
@@ -123,28 +112,11 @@ def _string(text: str) -> str:
     return lines if same else ascii(text)
 
 
-def _assertions(blocks: Iterable[Recomputed]) -> str:
-    rows = [f"assert ({block.call}) == {_number(block.value)}" for block in blocks]
-    return "\n".join(rows)
-
-
-def _derivation(heading: Heading, blocks: Iterable[Block], model: Model) -> str:
-    """Code that derives the gradient again, and compares it and the update with the text."""
-    parameter = heading.anchor
-    tested = {
-        heading.piece: "derivation.gradient",
-        Name(parameter, "⁺"): "derivation.update.new",
-    }
-    rows = [
-        f"explanation = cr.explain(model, {parameter!a}, order={model.order!r})",
-        "(derivation,) = explanation.derivations",
-    ]
-    for block in blocks:
-        if isinstance(block, Equation) and block.left in tested:
-            result = block.rights[-1].piece
-            if isinstance(result, Number):
-                rows.append(f"assert {tested[block.left]} == {_number(result.value)}")
-    return "\n".join([*rows, "derivation"])
+def _comparison(blocks: Sequence[Recomputed]) -> str:
+    """Code that computes numbers again, compares them with the text's, and shows them."""
+    calls = "".join(f"    {block.call},\n" for block in blocks)
+    numbers = "".join(f"    {_number(block.value)},\n" for block in blocks)
+    return f"found = [\n{calls}]\nassert found == [\n{numbers}]\nfound"
 
 
 def _number(value: float) -> str:

@@ -18,7 +18,6 @@ from chainrule.explanation.documents.blocks import (
     Entries,
     Equation,
     Heading,
-    Name,
     Number,
     Paragraph,
     Recomputed,
@@ -27,7 +26,7 @@ from chainrule.explanation.documents.blocks import (
     Title,
 )
 from chainrule.explanation.documents.drawing import draw
-from chainrule.explanation.documents.pieces import LATEX, SIGNS, write
+from chainrule.explanation.documents.pieces import SIGNS
 from chainrule.explanation.documents.tex.drawings import drawn
 from chainrule.explanation.documents.tex.formulas import formula
 from chainrule.explanation.documents.tex.words import WIDE, plain, representable, words
@@ -90,11 +89,8 @@ def _block(block: Block, symbols: Mapping[str, str]) -> str:
             return rf"\par{{\leftskip={INDENTS[level]}\noindent {_styled(text, style)}\par}}"
         case Equation():
             return _equation(block, symbols)
-        case Entries(pairs):
-            items = (
-                f"{formula(Name(name), symbols)} = {write(Number(value), LATEX)}"
-                for name, value in pairs
-            )
+        case Entries():
+            items = (_entry(item, symbols) for item in block.equations)
             row = "\n".join(rf"\mbox{{${item}$}}\quad" for item in items)
             return f"{{\\raggedright\\noindent\n{row}\n\\par}}"
         case Table():
@@ -128,6 +124,11 @@ def _equation(block: Equation, symbols: Mapping[str, str]) -> str:
         for right in block.rights
     ]
     return "\n".join([*rows, r"\end{working}"])
+
+
+def _entry(item: Equation, symbols: Mapping[str, str]) -> str:
+    (right,) = item.rights
+    return f"{formula(item.left, symbols)} {SIGNS[right.sign]} {formula(right.piece, symbols)}"
 
 
 def _table(block: Table, symbols: Mapping[str, str]) -> str:

@@ -16,6 +16,12 @@ __all__ = ["drawn"]
 WIDEST_DRAWING = 36
 """Units that are sure to fit into a line."""
 
+THICKNESS = 0.4
+"""Points of a line of width 1."""
+
+DOTS = 4
+"""Dots to a unit."""
+
 
 def drawn(drawing: Drawing) -> str:
     """The drawing, in a paragraph of its own."""
@@ -42,7 +48,7 @@ def _shape(shape: Line | Circle | Label, circles: Sequence[Circle]) -> Iterator[
             written = _label(shape) if inside else rf"\colorbox{{white}}{{{_label(shape)}}}"
             yield rf"\put({x:.2f},{-y:.2f}){{\makebox(0,0){{{written}}}}}"
         case Line():
-            yield from _line(shape, circles)
+            yield from _line(shape)
 
 
 def _label(label: Label) -> str:
@@ -53,38 +59,10 @@ def _label(label: Label) -> str:
     return f"{size}${name}{sign}{value}$" if name or value else f"{size}{escaped(label.text)}"
 
 
-def _line(line: Line, circles: Sequence[Circle]) -> Iterator[str]:
-    """The line outside the circles that it joins; a negative one is dotted, not coloured."""
-    start = _outside(line.start, line.end, circles)
-    end = _outside(line.end, line.start, circles)
-    length = math.dist(start, end)
-    if not length:
-        return
-    thickness = 0.2 if line.stroke == "faint" else 0.4 * line.width
-    yield rf"\linethickness{{{thickness:.2f}pt}}"
-    yield _stroke(start, end, f"[{6 * length:.0f}]" if line.stroke == "negative" else "")
-    if line.arrow:
-        along = math.atan2(end[1] - start[1], end[0] - start[0])
-        for turned in (along - 2.7, along + 2.7):
-            barb = (end[0] + 0.5 * math.cos(turned), end[1] + 0.5 * math.sin(turned))
-            yield _stroke(barb, end)
-
-
-def _stroke(start: tuple[float, float], end: tuple[float, float], dots: str = "") -> str:
-    middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
-    return rf"\qbezier{dots}" + "".join(f"({x:.2f},{-y:.2f})" for x, y in (start, middle, end))
-
-
-def _outside(
-    point: tuple[float, float], towards: tuple[float, float], circles: Sequence[Circle]
-) -> tuple[float, float]:
-    """The point, or where the line leaves the circle around it."""
-    distance = math.dist(point, towards)
-    for circle in circles:
-        if circle.centre == point and circle.radius < distance:
-            share = circle.radius / distance
-            return (
-                point[0] + share * (towards[0] - point[0]),
-                point[1] + share * (towards[1] - point[1]),
-            )
-    return point
+def _line(line: Line) -> Iterator[str]:
+    """The line; one of a negative weight is dotted, not coloured."""
+    (x0, y0), (x1, y1) = line.start, line.end
+    points = (line.start, ((x0 + x1) / 2, (y0 + y1) / 2), line.end)
+    dots = f"[{DOTS * math.dist(line.start, line.end):.0f}]" if line.stroke == "negative" else ""
+    yield rf"\linethickness{{{THICKNESS * line.width:.2f}pt}}"
+    yield rf"\qbezier{dots}" + "".join(f"({x:.2f},{-y:.2f})" for x, y in points)
