@@ -14,6 +14,7 @@ from helpers.typeset import HOSTILE
 from unit.test_markdown import values
 
 import chainrule as cr
+from chainrule.explanation.documents.article import article_document
 from chainrule.explanation.documents.blocks import (
     Block,
     Derivative,
@@ -91,11 +92,10 @@ def shown(folder: Path) -> str:
 
 
 def explained(language: Language) -> Document:
-    """All examples, one after the other: what is new of each is its text, not its preamble."""
-    documents = [
-        explanation_document(cr.explain(cr.load(example)), Messages(language))
-        for example in EXAMPLES
-    ]
+    """All examples, one after the other, and an article: one run of TeX for all of them."""
+    say = Messages(language)
+    documents = [explanation_document(cr.explain(cr.load(example)), say) for example in EXAMPLES]
+    documents.append(article_document(cr.article(cr.load("seed")), say))
     blocks = tuple(block for document in documents for block in document.blocks)
     symbols = {name: text for document in documents for name, text in document.symbols.items()}
     return Document("examples", blocks, language, symbols)

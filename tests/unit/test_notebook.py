@@ -44,8 +44,8 @@ def test_numbers_to_compute_again_are_code() -> None:
         ("markdown", "## a\n\nbefore"),
         (
             "code",
-            "assert (model.value('w')) == 0.5\n"
-            'assert (cr.show(model).lines[0].value) == float("inf")',
+            "found = [\n    model.value('w'),\n    cr.show(model).lines[0].value,\n]\n"
+            'assert found == [\n    0.5,\n    float("inf"),\n]\nfound',
         ),
         ("markdown", "after"),
     ]

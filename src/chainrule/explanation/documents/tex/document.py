@@ -67,7 +67,8 @@ def latex(document: Document, standalone: bool = True) -> str:
         r"\usepackage[unicode,psdextra,hidelinks]{hyperref}",
         commands.rstrip(),
         rf"\hypersetup{{pdftitle={{{title}}}}}",
-        r"\setcounter{secnumdepth}{0}\setlength{\parskip}{3pt plus 1pt}",
+        r"\setcounter{secnumdepth}{0}\setcounter{LTchunksize}{1000}",
+        r"\setlength{\parskip}{3pt plus 1pt}\setlength{\emergencystretch}{3em}",
         r"\begin{document}",
     ]
     return "\n".join([*preamble, "", body, "", r"\end{document}", ""])
@@ -141,8 +142,10 @@ def _table(block: Table, symbols: Mapping[str, str]) -> str:
     lines = [" & ".join(row) + r" \\" for row in rows]
     if block.head:
         head = [rf"\textbf{{{words(text)}}}" for text in block.head]
-        lines.insert(0, " & ".join([*head[:-1], *([""] if block.arrow else []), head[-1]]) + r" \\")
-        lines.insert(1, r"\hline\noalign{\smallskip}\endhead")
+        blank = [""] if block.arrow else []
+        row = " & ".join([*head[:-1], *blank, head[-1]]) + r" \\\hline\noalign{\smallskip}"
+        # Once as a row of the table, which is as wide at the first run, and on later pages.
+        lines = [r"\endfirsthead", row, r"\endhead", row, *lines]
     style = r"\bfseries" if block.style == "bad" else ""
     opening = rf"{{{style}\setlength\LTleft{{{INDENTS[block.level]}}}\setlength\LTright{{\fill}}"
     return "\n".join(

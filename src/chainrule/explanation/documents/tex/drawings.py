@@ -16,6 +16,9 @@ __all__ = ["drawn"]
 WIDEST_DRAWING = 36
 """Units that are sure to fit into a line."""
 
+UNIT, LARGEST = 12, 12_000
+"""Points of a unit, and of the largest drawing that TeX can measure."""
+
 THICKNESS = 0.4
 """Points of a line of width 1."""
 
@@ -28,7 +31,7 @@ def drawn(drawing: Drawing) -> str:
     width, height = drawing.width, drawing.height
     circles = [shape for shape in drawing.shapes if isinstance(shape, Circle)]
     rows = [
-        r"{\unitlength=12pt\fboxsep=1pt",
+        rf"{{\unitlength={min(UNIT, LARGEST / max(width, height)):.3f}pt\fboxsep=1pt",
         rf"\begin{{picture}}({width:.2f},{height:.2f})(0,{-height:.2f})",
         *(row for shape in drawing.shapes for row in _shape(shape, circles)),
         r"\end{picture}}",

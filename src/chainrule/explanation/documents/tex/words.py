@@ -40,15 +40,25 @@ _SIGNS = {
 _LATIN = "ÆæŒœØøßŁłıȷ"
 _PUNCTUATION = "“”‘’–—…"
 _CJK = "\u3000-\u9fff\uff00-\uffef"
+_OPENING = "（《「『【〈〔"
 _ACCENTS = "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327"
 
 
 def escaped(text: str) -> str:
     """User's and catalogue's words, with nothing in them that LaTeX would act on."""
-    pieces = re.findall(rf"[^ {_CJK}]{{1,{LONGEST_WORD}}}|.", text, re.DOTALL)
+    pieces = re.findall(rf"[{_CJK}]|[^ {_CJK}]{{1,{LONGEST_WORD}}}|.", text, re.DOTALL)
     return "".join(
-        inert(piece) + (r"\allowbreak{}" if len(piece) == LONGEST_WORD else "") for piece in pieces
+        inert(piece) + _break(piece, following)
+        for piece, following in zip(pieces, [*pieces[1:], " "], strict=True)
     )
+
+
+def _break(piece: str, following: str) -> str:
+    """What lets a line end: within a long word, and between Chinese and a Latin word."""
+    if len(piece) == LONGEST_WORD:
+        return r"\allowbreak{}"
+    chinese = re.fullmatch(f"[{_CJK}]", piece) and piece not in _OPENING
+    return r"\penalty0 " if chinese and re.match(f"[^ {_CJK}]", following) else ""
 
 
 def words(text: str) -> str:
