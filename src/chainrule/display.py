@@ -7,7 +7,9 @@ from typing import Any
 
 import chainrule.api as api
 from chainrule.engines import reference
+from chainrule.explanation.article import Article
 from chainrule.explanation.derivation import Derivation
+from chainrule.explanation.documents.article import article_document
 from chainrule.explanation.documents.blocks import (
     Derivative,
     Document,
@@ -94,6 +96,7 @@ def _expression(expression: Expression, say: Words) -> Document:
 
 
 DOCUMENTS: dict[type, Callable[[Any, Words], Document]] = {
+    Article: article_document,
     Explanation: explanation_document,
     Derivation: _derivation,
     Values: values_document,

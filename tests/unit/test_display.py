@@ -28,6 +28,7 @@ from unit.test_markdown import HOSTILE, values
 SEED = cr.load("seed")
 RESULTS = {
     "explanation": cr.explain(SEED, ["w7"]),
+    "article": cr.article(SEED),
     "derivation": cr.explain(SEED, ["w7"]).derivations[0],
     "values": cr.show(SEED),
     "steps": cr.step(SEED),
@@ -58,7 +59,7 @@ def test_each_result_has_each_format(kind: str) -> None:
     assert max(map(len, found["text/plain"].split("\n"))) <= 80
 
 
-@pytest.mark.parametrize("kind", ["explanation", "values", "steps"])
+@pytest.mark.parametrize("kind", ["explanation", "article", "values", "steps"])
 def test_all_formats_have_the_same_numbers(kind: str) -> None:
     found = bundle(RESULTS[kind])
     assert values(found["text/latex"]) == values(found["text/markdown"])

@@ -22,8 +22,8 @@ UNIT, LARGEST = 12, 12_000
 THICKNESS = 0.4
 """Points of a line of width 1."""
 
-DOTS = 4
-"""Dots to a unit."""
+DOTS, MOST_DOTS = 4, 500
+"""Dots to a unit, and of a line."""
 
 
 def drawn(drawing: Drawing) -> str:
@@ -66,6 +66,7 @@ def _line(line: Line) -> Iterator[str]:
     """The line; one of a negative weight is dotted, not coloured."""
     (x0, y0), (x1, y1) = line.start, line.end
     points = (line.start, ((x0 + x1) / 2, (y0 + y1) / 2), line.end)
-    dots = f"[{DOTS * math.dist(line.start, line.end):.0f}]" if line.stroke == "negative" else ""
+    count = min(DOTS * math.dist(line.start, line.end), MOST_DOTS)
+    dots = f"[{count:.0f}]" if line.stroke == "negative" else ""
     yield rf"\linethickness{{{THICKNESS * line.width:.2f}pt}}"
     yield rf"\qbezier{dots}" + "".join(f"({x:.2f},{-y:.2f})" for x, y in points)
