@@ -27,6 +27,7 @@ _HOME = {
     "load": "chainrule.api",
     "loads": "chainrule.api",
     "model": "chainrule.frontends.expression",
+    "plot": "chainrule.api",
     "show": "chainrule.api",
     "step": "chainrule.api",
     "var": "chainrule.frontends.expression",

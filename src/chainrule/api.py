@@ -1,4 +1,4 @@
-"""What chainrule does, as functions: load, show, explain, article, step, check.
+"""What chainrule does, as functions: load, show, explain, article, step, plot, check.
 
 Each command of the command line is one of these and a way to print its answer.
 """
@@ -27,12 +27,23 @@ from chainrule.graph.trace import Trace
 
 if TYPE_CHECKING:
     from chainrule.explanation.article import Article
+    from chainrule.explanation.messages import Language
     from chainrule.frontends.expression import Expression
     from chainrule.frontends.files import Kind, Source
     from chainrule.train.steps import Steps
     from chainrule.verify.report import Report
 
-__all__ = ["article", "check", "explain", "load", "loads", "show", "step", "updated_text"]
+__all__ = [
+    "article",
+    "check",
+    "explain",
+    "load",
+    "loads",
+    "plot",
+    "show",
+    "step",
+    "updated_text",
+]
 
 
 def load(
@@ -237,19 +248,47 @@ def step(
     *,
     order: Order | None = None,
     progress: Callable[[int, float], None] | None = None,
+    follow: bool = False,
 ) -> Steps:
-    """`steps` steps of gradient descent (see `train.steps.take_steps`)."""
+    """`steps` steps of gradient descent (see `train.steps.take_steps`).
+
+    With `follow` the answer's `history` has the parameters on the way.
+    """
     from chainrule.train.steps import take_steps
 
     model = _model(model)
     _check_forward(model)
     try:
-        return take_steps(model, steps, order, progress)
+        return take_steps(model, steps, order, progress, follow)
     except NumericError:
         stable = model.in_stable_form()  # an output may round to 0 or 1 on the way
         if stable is None:
             raise
-        return take_steps(stable, steps, order, progress)
+        return take_steps(stable, steps, order, progress, follow)
+
+
+def plot(taken: Steps, file: str | os.PathLike[str], *, language: Language = "en") -> None:
+    """Write the loss and the parameters over the steps as a picture: SVG, PNG or PDF.
+
+    The ending of `file` chooses.  Needs matplotlib, and steps taken with `follow`;
+    the labels are English where no font has the characters of `language`.
+
+    Raises: InputError for another ending, without matplotlib, without a history,
+    and where the file cannot be written.
+    """
+    from chainrule.explanation.documents import plot as picture
+    from chainrule.frontends.files import write_atomic
+
+    form = picture.plot_format(file)
+    if taken.history is None:
+        raise InputError(
+            Fault(
+                "ValueError",
+                "the parameters were not followed on the way",
+                needs="steps taken with follow=True",
+            )
+        )
+    write_atomic(file, picture.plot(taken, taken.history, form, language))
 
 
 def check(model: Model | Expression) -> Report:

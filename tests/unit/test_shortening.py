@@ -76,3 +76,11 @@ def test_a_sum_that_begins_with_what_is_subtracted() -> None:
         formula = Apply("sub", (formula, Symbol(f"b{place}")))
     short = shortened(formula, values)
     assert math.isclose(evaluate(short.formula, short.values), evaluate(formula, values))
+
+
+def test_the_term_that_is_asked_for_stays() -> None:
+    chance = random.Random(3)
+    values = drawn(50, chance) | {"w7": 0.0}
+    short = shortened(total(50, chance), values, asked="w7")
+    assert "w7" in symbols_within(short.formula)
+    assert short.rests[0].count == 50 - KEPT - 1

@@ -261,11 +261,17 @@ def article(
     metavar="FILE",
     help='Write the updated model in the format that it came in ("-": standard output).',
 )
+@click.option(
+    "--plot",
+    metavar="FILE",
+    help="Draw loss and parameters over the steps: FILE.svg, FILE.png or FILE.pdf.",
+)
 def step(
     model: str,
     steps: int,
     order: Any,
     output: str | None,
+    plot: str | None,
     as_json: bool,
     lang: Any,
     digits: int | None,
@@ -275,17 +281,22 @@ def step(
 
     \b
     Examples:
-      chainrule step seed --steps 100
+      chainrule step seed --steps 100 --plot curves.svg
       chainrule step net.toml -o trained.toml
     """
     import chainrule.api as api
 
     if as_json and output == "-":
         raise click.UsageError("--json and -o - would both write to standard output")
+    if plot is not None:
+        _check_plot(plot, lang)  # before the steps, which may take their time
     loaded = _load(model, **choices)
-    taken = api.step(loaded, steps, order=order)
-    if output is not None:
-        text = api.updated_text(taken)
+    taken = api.step(loaded, steps, order=order, follow=plot is not None)
+    text = None if output is None else api.updated_text(taken)
+    if plot is not None:
+        api.plot(taken, plot, language=_words(lang).language)
+        click.echo(f"wrote {printable(plot)}", err=True)
+    if text is not None and output is not None:
         if output == "-":
             click.echo(text, nl=False)
             return
@@ -421,6 +432,16 @@ def _composed(result: Explanation | Article, lang: Language | None, choices: Cho
     if isinstance(result, Explanation):
         return explanation_document(result, _words(lang), choices)
     return article_document(result, _words(lang), choices)
+
+
+def _check_plot(file: str, lang: Language | None) -> None:
+    """Raises: InputError where no such plot can be drawn; says where Chinese cannot be shown."""
+    from chainrule.explanation.documents.plot import plot_format, plot_language
+
+    plot_format(file)
+    wanted = _words(lang).language
+    if plot_language(wanted) != wanted:
+        click.echo("no font here has Chinese characters: the plot is labelled in English", err=True)
 
 
 def _print_document(document: Document) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chainrule.primitives import Apply, Formula, Symbol
+from chainrule.primitives.formula import symbols_within
 from chainrule.primitives.record import evaluate
 
 __all__ = ["Rest", "Shortened", "shortened"]
@@ -42,25 +43,16 @@ class Shortened:
     rests: tuple[Rest, ...]
 
 
-def shortened(formula: Formula, values: Mapping[str, float]) -> Shortened:
-    """`formula` without the small terms of its long sums; itself where none is long."""
+def shortened(formula: Formula, values: Mapping[str, float], asked: str = "") -> Shortened:
+    """`formula` without the small terms of its long sums; itself where none is long.
+
+    Terms that speak of the name `asked` are kept, however small.
+    """
     rests: list[Rest] = []
-    short = _shorten(formula, values, rests)
+    short = _Shortening(values, asked, rests).shorten(formula)
     if not rests:
         return Shortened(formula, values, ())
     return Shortened(short, {**values, **{rest.name: rest.value for rest in rests}}, tuple(rests))
-
-
-def _shorten(formula: Formula, values: Mapping[str, float], rests: list[Rest]) -> Formula:
-    if not isinstance(formula, Apply):
-        return formula
-    terms = _terms(formula)
-    if len(terms) > LONGEST:
-        return _kept(terms, values, rests)
-    if len(terms) > 1:
-        return _sum([(sign, _shorten(term, values, rests)) for sign, term in terms])
-    arguments = (_shorten(item, values, rests) for item in formula.arguments)
-    return Apply(formula.operation, tuple(arguments))
 
 
 def _terms(formula: Formula) -> list[tuple[str, Formula]]:
@@ -81,24 +73,36 @@ def _sum(terms: list[tuple[str, Formula]]) -> Formula:
     return total
 
 
-def _kept(
-    terms: list[tuple[str, Formula]], values: Mapping[str, float], rests: list[Rest]
-) -> Formula:
-    numbers = [evaluate(term, values) for _, term in terms]
-    by_size = sorted(range(len(terms)), key=lambda place: -abs(numbers[place]))
-    kept = set(by_size[:KEPT])
-    signed = [
-        -value if sign == "sub" else value for (sign, _), value in zip(terms, numbers, strict=True)
-    ]
-    left_out = [place for place in range(len(terms)) if place not in kept]
-    total = 0.0
-    for place in left_out:
-        total += signed[place]
-    everything = sum(map(abs, numbers))
-    name = f"rest_{len(left_out)}"
-    while name in values or any(rest.name == name for rest in rests):
-        name += "_"
-    shown = sum(abs(numbers[place]) for place in sorted(kept))
-    coverage = shown / everything if everything else 1.0
-    rests.append(Rest(name, total, len(left_out), coverage))
-    return _sum([*(terms[place] for place in sorted(kept)), ("add", Symbol(name))])
+class _Shortening:
+    def __init__(self, values: Mapping[str, float], asked: str, rests: list[Rest]) -> None:
+        self.values = values
+        self.asked = asked
+        self.rests = rests
+
+    def shorten(self, formula: Formula) -> Formula:
+        if not isinstance(formula, Apply):
+            return formula
+        terms = _terms(formula)
+        if len(terms) > LONGEST:
+            return self._kept(terms)
+        if len(terms) > 1:
+            return _sum([(sign, self.shorten(term)) for sign, term in terms])
+        return Apply(formula.operation, tuple(map(self.shorten, formula.arguments)))
+
+    def _kept(self, terms: list[tuple[str, Formula]]) -> Formula:
+        numbers = [evaluate(term, self.values) for _, term in terms]
+        by_size = sorted(range(len(terms)), key=lambda place: -abs(numbers[place]))
+        asked = {i for i, (_, term) in enumerate(terms) if self.asked in symbols_within(term)}
+        kept = sorted(asked | set(by_size[:KEPT]))
+        left_out = [place for place in range(len(terms)) if place not in kept]
+        total = 0.0
+        for place in left_out:
+            sign, _ = terms[place]
+            total += -numbers[place] if sign == "sub" else numbers[place]
+        name = f"rest_{len(left_out)}"
+        while name in self.values or any(rest.name == name for rest in self.rests):
+            name += "_"
+        everything = sum(map(abs, numbers))
+        coverage = sum(abs(numbers[place]) for place in kept) / everything if everything else 1.0
+        self.rests.append(Rest(name, total, len(left_out), coverage))
+        return _sum([*(terms[place] for place in kept), ("add", Symbol(name))])

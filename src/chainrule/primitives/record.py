@@ -174,9 +174,10 @@ class Composite:
     `define(op, *operands, **attributes)` builds it through `op`.  `jacobian`,
     where it is given, is the folded factor: `jacobian(op, y, i, *operands)` gets
     one row of scalar nodes for each operand and for the result, and returns for
-    each operand the derivatives of `y[i]` with respect to its entries.  `formula`
-    is what the Jacobian says in print; a property test shows that both agree with
-    the opened form.
+    each operand the derivatives of `y[i]` with respect to its entries; and
+    `pullback(op, g, y, *operands)` is the same on arrays: the adjoint of each operand
+    from the result's adjoint `g`, row by row.  `formula` is what the Jacobian says in
+    print; property tests show that all three agree with the opened form.
     """
 
     name: str
@@ -186,6 +187,7 @@ class Composite:
     formula: str
     source: str
     jacobian: Callable[..., tuple[Sequence[Any], ...]] | None = None
+    pullback: Callable[..., tuple[Any, ...]] | None = None
     saturates: bool = False
 
 

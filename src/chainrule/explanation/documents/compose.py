@@ -32,8 +32,10 @@ from chainrule.explanation.documents.blocks import (
     Written,
 )
 from chainrule.explanation.documents.choices import Choices
-from chainrule.explanation.documents.rounding import rounded
+from chainrule.explanation.documents.curves import scale_of, sparkline, steps_title
+from chainrule.explanation.documents.rounding import rounded, significant
 from chainrule.explanation.messages import Words as Messages
+from chainrule.explanation.printers.unicode import pretty_number
 from chainrule.explanation.schema import Explanation
 from chainrule.explanation.shortening import Rest, shortened
 from chainrule.explanation.values import Values
@@ -149,13 +151,15 @@ def _rest_blocks(rests: Iterable[Rest], say: Messages) -> list[Block]:
     return blocks
 
 
-def _rights(item: Line, choices: Choices) -> tuple[tuple[Right, ...], tuple[Rest, ...]]:
+def _rights(
+    item: Line, choices: Choices, asked: str = ""
+) -> tuple[tuple[Right, ...], tuple[Rest, ...]]:
     """Formula, numbers put in, value; what repeats itself is left out."""
     tree, numbers = item.tree, item.numbers
     rests: tuple[Rest, ...] = ()
     sign: Literal["=", "≈"] = "="
     if choices.level != "everything":
-        short = shortened(tree, numbers)
+        short = shortened(tree, numbers, asked)
         tree, numbers, rests = short.formula, short.values, short.rests
         if rests and evaluate(tree, numbers) != item.value:
             sign = "≈"  # the terms are added in another order
@@ -259,8 +263,9 @@ class Derived:
                 blocks += [Break(), *self._factor(number, factor, item)]
         blocks += self._introduced([item.result.tree], known)
         if len(item.factors) > 1 or self.choices.level == "brief":
+            blocks.append(Break())
             if self.choices.level != "brief":
-                blocks += [Break(), Paragraph(say("multiplied"), level=1)]
+                blocks.append(Paragraph(say("multiplied"), level=1))
             blocks.append(Equation(gradient, self._multiplied(item, item.result)))
         said = {factor.reason for factor in item.factors}
         if item.reason is not None and item.reason not in said:
@@ -290,7 +295,7 @@ class Derived:
         else:
             origin = factor.quantity
             left = Series((Words(say("factor.from", number=number)), Name(origin.symbol)), "")
-            rights, rests = _rights(origin, self.choices)
+            rights, rests = _rights(origin, self.choices, factor.by)
             blocks = [
                 Equation(left, rights[:1], level=1, style="plain"),
                 *_rest_blocks(rests, say),
@@ -398,8 +403,9 @@ def _checks(checks: Mapping[str, object], say: Messages) -> list[Block]:
     return [Break(), Paragraph(say("check"), level=1), Table(tuple(rows), level=2, style=style)]
 
 
-def _plain(value: float) -> str:
-    return repr(value + 0.0).replace("-", "−")
+def _plain(value: float, choices: Choices) -> str:
+    shown = value if choices.digits is None else significant(value, choices.digits)
+    return pretty_number(shown)
 
 
 def _about(value: float) -> str:
@@ -408,9 +414,7 @@ def _about(value: float) -> str:
 
 def steps_document(taken: Steps, say: Messages, choices: Choices = FULL) -> Document:
     """The document of `chainrule step`."""
-    key = "steps.one" if taken.count == 1 else "steps.many"
-    order = say(f"order.{taken.order}")
-    title = say(key, title=taken.model.title, count=taken.count, order=order)
+    title = steps_title(taken, say)
     rate = taken.model.learning_rate
     assert rate is not None
     before = taken.before.numbers
@@ -418,7 +422,7 @@ def steps_document(taken: Steps, say: Messages, choices: Choices = FULL) -> Docu
         Title(title),
         Equation(Name(taken.model.learning_rate_name), (Right(Number(rate)),), 0, "note"),
         Heading(say("steps.loss")),
-        Table(((say("steps.before"), taken.losses[0]), (say("steps.after"), taken.losses[-1]))),
+        *_losses(taken, say),
         Heading(say("role.parameter")),
         Table(
             tuple((Name(name), before[name], value) for name, value in taken.parameters.items()),
@@ -426,6 +430,21 @@ def steps_document(taken: Steps, say: Messages, choices: Choices = FULL) -> Docu
         ),
     )
     return finished(Document(title, blocks, say.language), choices)
+
+
+def _losses(taken: Steps, say: Messages) -> list[Block]:
+    """The loss before and after, and its course in a row of bars."""
+    rows: list[tuple[Cell, ...]] = [
+        (say("steps.before"), taken.losses[0]),
+        (say("steps.after"), taken.losses[-1]),
+    ]
+    scale = scale_of(taken.losses)
+    if taken.count < 2 or scale is None:
+        return [Table(tuple(rows))]
+    rows.append((say("steps.course"), sparkline(taken.losses, scale)))
+    rows += [("▁", scale.lowest), ("█", scale.highest)]
+    note = [Paragraph(say("steps.logarithmic"), "note", level=1)] if scale.logarithmic else []
+    return [Table(tuple(rows)), *note]
 
 
 def report_document(report: Report, say: Messages, choices: Choices = FULL) -> Document:
@@ -453,7 +472,7 @@ def report_document(report: Report, say: Messages, choices: Choices = FULL) -> D
     for item in report.kinks:
         assert item.one_sided is not None
         left, right = map(_about, item.one_sided)
-        value = _plain(item.gradient)
+        value = _plain(item.gradient, choices)
         note("report.kink", name=item.parameter, left=left, right=right, value=value)
     if report.unjudged:
         names = say.names(item.parameter for item in report.unjudged[:MOST_TERMS])
