@@ -1,7 +1,7 @@
 # `make test` needs Python 3.11 or later with pip, and nothing else: it makes its own
 # virtual environment, installs the package and what the tests need, and runs them all.
-# One test is judged by TeX: where there is none and Debian's packages can be installed,
-# it is; elsewhere that test is skipped.
+# Some tests are judged by TeX: where there is none and Debian's packages can be installed,
+# it is; elsewhere those tests are skipped.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -21,12 +21,15 @@ lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+TEX_PACKAGES = texlive-latex-base texlive-luatex texlive-latex-recommended \
+  fontconfig fonts-wqy-microhei
+
 tex:
-	@command -v pdflatex >/dev/null || { \
+	@{ kpsewhich amsmath.sty luaotfload.sty fontspec.sty && fc-list :lang=zh | grep .; } >/dev/null 2>&1 || { \
 	  test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	  texlive-latex-base >/dev/null; } || \
-	  echo "no TeX, and no way to install it: its test is skipped"
+	  $(TEX_PACKAGES) >/dev/null; } || \
+	  echo "no TeX, and no way to install it: its tests are skipped"
 
 test: lint tex
 	$(BIN)/python -m pytest

@@ -26,6 +26,7 @@ _HOME = {
     "derivations": "chainrule.api",
     "explain": "chainrule.api",
     "load": "chainrule.api",
+    "loads": "chainrule.api",
     "model": "chainrule.frontends.expression",
     "plot": "chainrule.api",
     "show": "chainrule.api",

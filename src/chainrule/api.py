@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chainrule.explanation.article import Article
     from chainrule.explanation.messages import Language
     from chainrule.frontends.expression import Expression
+    from chainrule.frontends.files import Kind, Source
     from chainrule.train.steps import Steps
     from chainrule.verify.report import Report
 
@@ -38,6 +39,7 @@ __all__ = [
     "derivations",
     "explain",
     "load",
+    "loads",
     "plot",
     "show",
     "step",
@@ -65,10 +67,45 @@ def load(
     """
     from chainrule.frontends.files import read
 
-    source = read(model)
+    return _loaded(read(model), loss, trained, values)
+
+
+def loads(
+    text: str,
+    *,
+    title: str = "model",
+    format: Kind | None = None,  # noqa: A002, the word that the commands use
+    loss: str | None = None,
+    trained: Sequence[str] | None = None,
+    values: Mapping[str, float] | None = None,
+) -> Model:
+    """A model from the text of a file; without a `format` it is seen from the text.
+
+    Raises: InputError with every fault of the text.
+
+    Example:
+        >>> loads("w = 2.0; x = 3.0; E = w * x").trained
+        ('w',)
+    """
+    from chainrule.frontends.files import given
+
+    return _loaded(given(text, title, format), loss, trained, values)
+
+
+def _loaded(
+    source: Source,
+    loss: str | None,
+    trained: Sequence[str] | None,
+    values: Mapping[str, float] | None,
+) -> Model:
+    choices: dict[str, str | tuple[str, ...]] = {"format": source.kind}
     if source.kind == "equations":
         from chainrule.frontends.equations import parse_equations
 
+        if loss is not None:
+            choices["loss"] = loss
+        if trained is not None:
+            choices["trained"] = tuple(trained)
         loaded = parse_equations(source, loss=loss, trained=trained)
     else:
         from chainrule.frontends.network import load_network
@@ -82,7 +119,7 @@ def load(
                 )
             )
         loaded = load_network(source)
-    loaded = dataclasses.replace(loaded, rewrite=_only_changes(loaded))
+    loaded = dataclasses.replace(loaded, rewrite=_only_changes(loaded), choices=choices)
     return loaded.with_values(values) if values else loaded
 
 

@@ -14,12 +14,13 @@ import pytest
 import chainrule
 
 ROOT = Path(chainrule.__file__).parent
-GRAPH = {"errors", "primitives", "graph"}
+GRAPH = {"errors", "mime", "primitives", "graph"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
+    "mime": set(),
     "wire": set(),
     "primitives": {"errors"},
-    "graph": {"errors", "primitives"},
+    "graph": {"errors", "mime", "primitives"},
     "differentiate": GRAPH,
     "frontends": GRAPH,
     "explanation": GRAPH | {"differentiate", "wire"},
@@ -40,6 +41,7 @@ ALLOWED: dict[str, set[str]] = {
         "workings",
         "streamed",
     },
+    "display": GRAPH | {"api", "frontends", "explanation", "engines", "verify", "train"},
     "cli": {"api", "errors", "explanation", "frontends.files"},
     "examples": set(),
 }

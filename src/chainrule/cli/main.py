@@ -12,7 +12,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -45,8 +45,11 @@ STYLES: dict[str, dict[str, Any]] = {
     "note": {"dim": True},
 }
 
-ENDINGS = {form.ending: name for name, form in DOCUMENTS.items()} | {".json": "json"}
+ENDINGS = {form.ending: name for name, form in DOCUMENTS.items() if form.ending} | {".json": "json"}
 """The formats of a document, by the ending of its file."""
+
+LINES = {".jsonl": "jsonl"}
+"""The format of derivations that come one by one."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -120,26 +123,30 @@ order_option = click.option(
 )
 
 
-def document_options(function: Command) -> Command:
-    """What every command takes that writes a document in a format of choice."""
-    for decorate in (
-        order_option,
-        level_option,
-        click.option(
-            "--format",
-            "form",
-            type=click.Choice(list(ENDINGS.values())),
-            help="The format.  [default: by the ending of -o FILE, else text]",
-        ),
-        click.option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help='Write the document to FILE ("-": standard output).',
-        ),
-    ):
-        function = decorate(function)
-    return function
+def document_options(*more: str) -> Callable[[Command], Command]:
+    """What every command takes that writes a document, in `more` formats than most."""
+
+    def decorated(function: Command) -> Command:
+        for decorate in (
+            order_option,
+            level_option,
+            click.option(
+                "--format",
+                "form",
+                type=click.Choice([*DOCUMENTS, "json", *more]),
+                help="The format.  [default: by the ending of -o FILE, else text]",
+            ),
+            click.option(
+                "-o",
+                "--output",
+                metavar="FILE",
+                help='Write the document to FILE ("-": standard output).',
+            ),
+        ):
+            function = decorate(function)
+        return function
+
+    return decorated
 
 
 @command.command(epilog=STATUS)
@@ -174,7 +181,7 @@ def show(
 @command.command(epilog=STATUS)
 @model_options
 @click.argument("parameters", metavar="[PARAMETER]...", nargs=-1)
-@document_options
+@document_options(*LINES.values())
 def explain(
     model: str,
     parameters: tuple[str, ...],
@@ -198,19 +205,20 @@ def explain(
     """
     import chainrule.api as api
 
-    chosen = _format(form, output, as_json)
+    chosen = _format(form, output, as_json, LINES)
+    loaded = _load(model, **choices)
     if chosen == "jsonl":
-        _stream(api.derivations(_load(model, **choices), parameters, order=order), output)
+        _stream(api.derivations(loaded, parameters, order=order), output)
         return
-    explanation = api.explain(_load(model, **choices), parameters, order=order)
-    _deliver(explanation, chosen, output, lang, Choices(level, digits))
+    explanation = api.explain(loaded, parameters, order=order)
+    _deliver(explanation, loaded, chosen, output, lang, Choices(level, digits))
     if any(item.checks.get("verdict") == "disagrees" for item in explanation.derivations):
         raise SystemExit(1)
 
 
 @command.command(epilog=STATUS)
 @model_options
-@document_options
+@document_options()
 @click.option(
     "--also",
     metavar="NAME=VALUE,...",
@@ -240,8 +248,9 @@ def article(
 
     chosen = _format(form, output, as_json)
     others = [_numbers(pairs.split(","), "--also") for pairs in also]
-    written = api.article(_load(model, **choices), order=order, also=others)
-    _deliver(written, chosen, output, lang, Choices(level, digits))
+    loaded = _load(model, **choices)
+    written = api.article(loaded, order=order, also=others)
+    _deliver(written, loaded, chosen, output, lang, Choices(level, digits))
     if not written.report.passed:
         raise SystemExit(1)
 
@@ -385,7 +394,9 @@ def _words(lang: Language | None) -> Words:
     return Words(lang or language_of())
 
 
-def _format(form: str | None, output: str | None, as_json: bool) -> str:
+def _format(
+    form: str | None, output: str | None, as_json: bool, more: Mapping[str, str] | None = None
+) -> str:
     """The format that the options ask for. Raises: click.UsageError where they disagree."""
     if as_json:
         if form not in (None, "json"):
@@ -394,10 +405,11 @@ def _format(form: str | None, output: str | None, as_json: bool) -> str:
     if form is not None or output is None or output == "-":
         return form or "text"
     ending = os.path.splitext(output)[1].lower()
-    if ending not in ENDINGS:
-        known = ", ".join(ENDINGS)
+    endings = {**ENDINGS, **(more or {})}
+    if ending not in endings:
+        known = ", ".join(endings)
         raise click.UsageError(f"{output} has none of the endings {known}: give --format")
-    return ENDINGS[ending]
+    return endings[ending]
 
 
 def _stream(lines: Iterable[str], output: str | None) -> None:
@@ -423,6 +435,7 @@ def _stream(lines: Iterable[str], output: str | None) -> None:
 
 def _deliver(
     result: Explanation | Article,
+    model: Model,
     form: str,
     output: str | None,
     lang: Language | None,
@@ -435,7 +448,7 @@ def _deliver(
     if form == "json":
         content: str | bytes = _json(result.as_json()) + "\n"
     else:
-        content = DOCUMENTS[form].write(_composed(result, lang, choices))
+        content = DOCUMENTS[form].write(_composed(result, lang, choices), model)
     if output is None or output == "-":
         click.echo(content, nl=False)
         return

@@ -11,6 +11,7 @@ from chainrule.explanation.derivation import Derivation
 from chainrule.explanation.picture import Picture
 from chainrule.explanation.schema import Explanation, values_as_json
 from chainrule.explanation.values import Values
+from chainrule.mime import Displayed
 from chainrule.wire import plain
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Article:
+class Article(Displayed):
     """The forward pass, the derivations of all trained parameters, one step, the check.
 
     `parts_of_loss` names the quantities that compare outputs with targets; `chosen` are

@@ -18,6 +18,7 @@ from chainrule.explanation.printers.python import python, python_number
 from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.fold import constant_value
 from chainrule.graph.trace import Trace
+from chainrule.mime import Displayed
 from chainrule.primitives import VARIABLE, Formula, Pointwise
 from chainrule.primitives.record import evaluate
 
@@ -136,7 +137,7 @@ class Update:
 
 
 @dataclass(frozen=True)
-class Derivation:
+class Derivation(Displayed):
     """The derivative of the loss by one parameter.
 
     `factors`, multiplied from left to right, are the gradient; where more than

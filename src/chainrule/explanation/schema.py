@@ -11,6 +11,7 @@ from chainrule.explanation.derivation import Contribution, Derivation, Factor, L
 from chainrule.explanation.messages import Words
 from chainrule.explanation.values import Values
 from chainrule.graph.model import Convention, Model
+from chainrule.mime import Displayed
 from chainrule.wire import number, plain
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ VALUES_SCHEMA = "chainrule.values/1"
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Displayed):
     """Derivations of one model, and the lines of working that they share.
 
     `values` holds the number of every name that a formula may speak of.

@@ -11,6 +11,7 @@ from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.prune import depending
 from chainrule.graph.passes.unroll import Unrolled
 from chainrule.graph.trace import Trace
+from chainrule.mime import Displayed
 from chainrule.primitives import Pointwise
 from chainrule.primitives.record import evaluate
 
@@ -25,7 +26,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Values:
+class Values(Displayed):
     """What a model computes: `given` leaves by role, then every quantity in order.
 
     `saturated` names the quantities whose step has all but lost its slope.

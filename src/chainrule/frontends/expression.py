@@ -18,6 +18,7 @@ from chainrule.errors import Fault, InputError, closest
 from chainrule.graph.build import Builder
 from chainrule.graph.model import LeafValue, Model, Order
 from chainrule.graph.node import Node
+from chainrule.mime import Displayed
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -28,7 +29,7 @@ LARGEST = 50_000_000
 """The most entries that a variable may have."""
 
 
-class Expression:
+class Expression(Displayed):
     """A scalar or an array of a model that is being written down.
 
     Arithmetic, comparisons and `@` build new expressions; nothing is computed

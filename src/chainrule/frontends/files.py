@@ -16,7 +16,7 @@ from typing import Literal, NoReturn
 
 from chainrule.errors import Fault, InputError, closest
 
-__all__ = ["Source", "example_names", "read", "write_atomic"]
+__all__ = ["Kind", "Source", "example_names", "given", "read", "write_atomic"]
 
 Kind = Literal["toml", "json", "equations"]
 
@@ -33,16 +33,20 @@ _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL)
 
 @dataclass(frozen=True)
 class Source:
-    """A model's text, the name to call it by in messages, and which frontend reads it."""
+    """A model's text, the name to call it by in messages, and which frontend reads it.
+
+    `called` is what documents call a model whose name is no file's.
+    """
 
     text: str
     name: str
     kind: Kind
+    called: str = ""
 
     @property
     def title(self) -> str:
         """What documents call the model: the file's name without its ending."""
-        return os.path.splitext(os.path.basename(self.name))[0]
+        return self.called or os.path.splitext(os.path.basename(self.name))[0]
 
 
 def read(model: str | os.PathLike[str]) -> Source:
@@ -65,6 +69,16 @@ def read(model: str | os.PathLike[str]) -> Source:
         raw = _read_file(path, name)
     text = _decode(raw, name)
     return Source(text, name, _KIND_OF_ENDING.get(Path(name).suffix.lower()) or _sniff(text))
+
+
+def given(text: str, title: str, kind: Kind | None = None) -> Source:
+    """A text that is in no file; without `kind` it is seen from the text.
+
+    Raises: InputError where it is blank, or holds what no file of UTF-8 can.
+    """
+    name = "<text>"
+    text = _decode(text.encode("utf-8", "surrogatepass"), name)
+    return Source(text, name, kind or _sniff(text), title)
 
 
 def example_names() -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.demand import Asked, demand
 from chainrule.graph.passes.name import name_quantities
 from chainrule.graph.passes.unroll import Unrolled, entry_labels, unroll, unrolled_size
+from chainrule.mime import Displayed
 
 __all__ = ["Convention", "LeafValue", "Model", "Order", "Phrase"]
 
@@ -71,12 +72,13 @@ class LeafValue:
 
 
 @dataclass(frozen=True)
-class Model:
+class Model(Displayed):
     """A scalar loss over named leaves.
 
     `quantities` are the named steps that people ask for even when the loss does
     not need them.  `rewrite`, where the model came from a file, gives that
-    file's text with other numbers.  `stable`, where it is given, makes the same
+    file's text with other numbers; `choices` are what `loads` has to be given beside
+    that text.  `stable`, where it is given, makes the same
     function in steps that stay finite where these round to an infinity; its leaves
     are the same, in the same order.  `conventions` are the choices that
     every document declares.
@@ -92,6 +94,7 @@ class Model:
     conventions: tuple[Convention, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     rewrite: Callable[[Mapping[str, float]], str] | None = None
+    choices: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     stable: Callable[[], Model] | None = None
 
     # ------------------------------------------------------------------- the leaves

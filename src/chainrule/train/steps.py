@@ -15,6 +15,7 @@ from chainrule.errors import Fault, InputError, NumericError
 from chainrule.graph.build import Builder
 from chainrule.graph.model import Model, Order
 from chainrule.graph.node import Node
+from chainrule.mime import Displayed
 from chainrule.train.history import MOST_FOLLOWED, History, Read, Recorder, steepest
 
 __all__ = ["STEP_SCHEMA", "Steps", "needed_rate", "take_steps"]
@@ -23,7 +24,7 @@ STEP_SCHEMA = "chainrule.step/1"
 
 
 @dataclass(frozen=True)
-class Steps:
+class Steps(Displayed):
     """What some steps did.
 
     `losses` holds the loss before each step and after the last one; `model` has

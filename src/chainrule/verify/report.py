@@ -14,6 +14,7 @@ from typing import Any
 
 from chainrule.graph.model import Model
 from chainrule.graph.node import Node
+from chainrule.mime import Displayed
 from chainrule.verify.differences import (
     CENTRAL_TOLERANCE,
     COMPLEX_TOLERANCE,
@@ -36,7 +37,7 @@ JUDGED = ("agrees", "disagrees")
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Displayed):
     """The entries checked, and the directions over all entries, if any."""
 
     title: str

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from chainrule.explanation.article import Article, Variant
-from chainrule.explanation.derivation import Derivation
 from chainrule.explanation.documents.blocks import (
     Block,
     Break,
@@ -138,13 +137,8 @@ class _Article:
             Heading(say(f"article.{which}", symbol=item.symbol), anchor=heading.anchor),
             Paragraph(say(f"article.in_full.{paths}", name=name, loss=item.loss)),
             *rest,
-            self._gradient(item),
+            *self.derived.recomputed(item),
         ]
-
-    def _gradient(self, item: Derivation) -> Recomputed:
-        order = self.article.explanation.order
-        call = f"cr.explain(model, {item.parameter!r}, order={order!r}).derivations[0].gradient"
-        return Recomputed(call, item.gradient)
 
     def _common_parts(self) -> list[Block]:
         article, say = self.article, self.say

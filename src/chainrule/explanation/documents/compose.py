@@ -23,6 +23,7 @@ from chainrule.explanation.documents.blocks import (
     Number,
     Paragraph,
     Piece,
+    Recomputed,
     Right,
     Series,
     Style,
@@ -215,10 +216,20 @@ class Derived:
             blocks += [Heading(say("common_parts")), *self.shared(explanation.shared)]
         for derivation in explanation.derivations:
             blocks += self.derivation(derivation, set() if simple else None)
+            blocks += self.recomputed(derivation)
         if _is_large(explanation) and explanation.matrices is not None:
             from chainrule.explanation.documents.passes import matrix_blocks
 
             blocks += matrix_blocks(explanation.matrices, say)
+        return blocks
+
+    def recomputed(self, item: Derivation) -> list[Block]:
+        """The gradient, and the update where there is one, to be computed again."""
+        order = self.explanation.order
+        call = f"cr.explain(model, {item.parameter!r}, order={order!r}).derivations[0]"
+        blocks: list[Block] = [Recomputed(f"{call}.gradient", item.gradient)]
+        if item.update is not None:
+            blocks.append(Recomputed(f"{call}.update.new", item.update.new))
         return blocks
 
     def rate(self) -> list[Block]:

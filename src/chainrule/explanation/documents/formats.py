@@ -8,32 +8,57 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from chainrule.explanation.documents.blocks import Document
+    from chainrule.graph.model import Model
 
 __all__ = ["DOCUMENTS", "DocumentFormat"]
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentFormat:
-    """A way to write a document to a file."""
+    """A way to write a document to a file; without an `ending` it is asked for by name alone.
+
+    `write` gets the model too, for formats that compute.
+    """
 
     ending: str
-    write: Callable[[Document], str | bytes]
+    write: Callable[[Document, Model], str | bytes]
 
 
-def _text(document: Document) -> str:
+def _text(document: Document, _: Model) -> str:
     from chainrule.explanation.documents.terminal import terminal_text
 
     return terminal_text(document)
 
 
-def _markdown(document: Document) -> str:
+def _markdown(document: Document, _: Model) -> str:
     from chainrule.explanation.documents.markdown import markdown
 
     return markdown(document)
 
 
+def _latex(document: Document, _: Model) -> str:
+    from chainrule.explanation.documents.tex import latex
+
+    return latex(document)
+
+
+def _latex_fragment(document: Document, _: Model) -> str:
+    from chainrule.explanation.documents.tex import latex
+
+    return latex(document, standalone=False)
+
+
+def _notebook(document: Document, model: Model) -> str:
+    from chainrule.explanation.documents.notebook import notebook
+
+    return notebook(document, model)
+
+
 DOCUMENTS: Mapping[str, DocumentFormat] = {
     "text": DocumentFormat(".txt", _text),
     "markdown": DocumentFormat(".md", _markdown),
+    "latex": DocumentFormat(".tex", _latex),
+    "latex-fragment": DocumentFormat("", _latex_fragment),
+    "notebook": DocumentFormat(".ipynb", _notebook),
 }
 """By name; what a format needs is imported when it is written."""

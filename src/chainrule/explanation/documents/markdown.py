@@ -21,7 +21,7 @@ from chainrule.explanation.documents.blocks import (
     Table,
     Title,
 )
-from chainrule.explanation.documents.pieces import LATEX, write
+from chainrule.explanation.documents.pieces import LATEX, aligned, write
 from chainrule.explanation.documents.sketch import sketch
 
 __all__ = ["markdown"]
@@ -48,32 +48,15 @@ def _block(block: Block, symbols: Mapping[str, str]) -> str:
         case Paragraph(text, style):
             return f"*{_text(text)}*" if style == "note" else _text(text)
         case Equation():
-            return _equation(block, symbols)
+            return f"$$\n{aligned(block, symbols)}\n$$"
         case Entries():
-            return "\n".join(f"- ${_sides(item, symbols)[0]}$" for item in block.equations)
+            return "\n".join(f"- ${aligned(item, symbols)}$" for item in block.equations)
         case Table():
             return _table(block, symbols)
         case Diagram(picture):
             return _verbatim(sketch(picture, SKETCH_WIDTH))
         case Recomputed() | Break():
             return ""
-
-
-def _sides(block: Equation, symbols: Mapping[str, str]) -> list[str]:
-    """`left = right`, then each further right side with its sign."""
-    signs = {"=": "=", "≈": r"\approx"}
-    rights = [f"{signs[right.sign]} {write(right.piece, LATEX, symbols)}" for right in block.rights]
-    return [f"{write(block.left, LATEX, symbols)} {rights[0]}", *rights[1:]]
-
-
-def _equation(block: Equation, symbols: Mapping[str, str]) -> str:
-    first, *rest = _sides(block, symbols)
-    if not rest:
-        return f"$$\n{first}\n$$"
-    left = write(block.left, LATEX, symbols)
-    rows = [f"{left} &{first.removeprefix(left + ' ')}", *(f"&{row}" for row in rest)]
-    body = " \\\\\n".join(rows)
-    return f"$$\n\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n$$"
 
 
 def _table(block: Table, symbols: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chainrule.explanation.documents.blocks import (
     Derivative,
+    Equation,
     Name,
     Number,
     Piece,
@@ -16,7 +17,7 @@ from chainrule.explanation.documents.blocks import (
 )
 from chainrule.explanation.printers import latex
 
-__all__ = ["LATEX", "Script", "write"]
+__all__ = ["LATEX", "SIGNS", "Script", "aligned", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,20 @@ LATEX = Script(
     bracket=lambda inner: f"({inner})",
     raised=lambda inner: f"{inner}^{{+}}",
 )
+
+
+SIGNS = {"=": "=", "≈": r"\approx"}
+"""The signs between the sides of an equation, in LaTeX."""
+
+
+def aligned(block: Equation, symbols: Mapping[str, str]) -> str:
+    """An equation in LaTeX, its right sides below each other where it has several."""
+    left = write(block.left, LATEX, symbols)
+    rights = [f"{SIGNS[right.sign]} {write(right.piece, LATEX, symbols)}" for right in block.rights]
+    if len(rights) == 1:
+        return f"{left} {rights[0]}"
+    rows = " \\\\\n".join([f"{left} &{rights[0]}", *(f"&{right}" for right in rights[1:])])
+    return f"\\begin{{aligned}}\n{rows}\n\\end{{aligned}}"
 
 
 def write(piece: Piece, script: Script, symbols: Mapping[str, str] | None = None) -> str:

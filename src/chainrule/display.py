@@ -1,0 +1,108 @@
+"""How results look in a notebook: each as a document, the document in several formats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import chainrule.api as api
+from chainrule.engines import reference
+from chainrule.explanation.article import Article
+from chainrule.explanation.derivation import Derivation
+from chainrule.explanation.documents.article import article_document
+from chainrule.explanation.documents.blocks import (
+    Derivative,
+    Document,
+    Equation,
+    Name,
+    Number,
+    Paragraph,
+    Right,
+    Series,
+    Title,
+    Written,
+)
+from chainrule.explanation.documents.compose import (
+    explanation_document,
+    report_document,
+    steps_document,
+    values_document,
+)
+from chainrule.explanation.documents.markdown import markdown
+from chainrule.explanation.documents.mathjax import mathjax
+from chainrule.explanation.documents.terminal import terminal_rows
+from chainrule.explanation.formulas import formula_of
+from chainrule.explanation.messages import Words, language_of
+from chainrule.explanation.schema import Explanation
+from chainrule.explanation.values import Values
+from chainrule.frontends.expression import Expression
+from chainrule.graph.model import Model
+from chainrule.train.steps import Steps
+from chainrule.verify.report import Report
+
+__all__ = ["bundle"]
+
+WIDTH = 80
+"""Cells of a line of plain text."""
+
+
+def bundle(shown: Any) -> dict[str, str]:
+    """The object by MIME type, in the language of `LANG`."""
+    say = Words(language_of())
+    document = next(make(shown, say) for kind, make in DOCUMENTS.items() if isinstance(shown, kind))
+    return {kind: write(document) for kind, write in FORMATS.items()}
+
+
+def _plain(document: Document) -> str:
+    return "\n".join(row.text for row in terminal_rows(document, WIDTH))
+
+
+FORMATS: dict[str, Callable[[Document], str]] = {
+    "text/markdown": markdown,
+    "text/latex": mathjax,
+    "text/plain": _plain,
+}
+"""What is offered; a notebook that does not trust HTML shows another one."""
+
+
+def _model(model: Model, say: Words) -> Document:
+    """The forward pass; a model that is too large to be written out says how large it is."""
+    if reference.takes(model):
+        return values_document(api.show(model), say)
+    entries = sum(len(leaf.values) for leaf in model.leaves if leaf.trained)
+    text = f"{say('role.parameter')}: {entries:,}"
+    return Document(model.title, (Title(model.title), Paragraph(text)), say.language)
+
+
+def _derivation(derivation: Derivation, say: Words) -> Document:
+    """The chain rule on one line, and the gradient."""
+    gradient = Derivative(derivation.loss, derivation.parameter)
+    rights = [Right(Number(derivation.gradient))]
+    if len(derivation.factors) > 1:
+        chain = Series(tuple(Derivative(item.over, item.by) for item in derivation.factors))
+        rights.insert(0, Right(chain))
+    return Document(derivation.symbol, (Equation(gradient, tuple(rights)),), say.language)
+
+
+def _expression(expression: Expression, say: Words) -> Document:
+    """The formula of a number; an array says its name and shape."""
+    node = expression.node
+    name = node.name or "y"
+    if expression.shape:
+        size = " × ".join(map(str, expression.shape))
+        return Document(name, (Paragraph(f"{name}: {size}"),), say.language)
+    equation = Equation(Name(name), (Right(Written(formula_of(node))),))
+    return Document(name, (equation,), say.language)
+
+
+DOCUMENTS: dict[type, Callable[[Any, Words], Document]] = {
+    Article: article_document,
+    Explanation: explanation_document,
+    Derivation: _derivation,
+    Values: values_document,
+    Steps: steps_document,
+    Report: report_document,
+    Model: _model,
+    Expression: _expression,
+}
+"""What each kind of result says."""

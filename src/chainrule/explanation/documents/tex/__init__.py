@@ -1,0 +1,5 @@
+"""Documents in LaTeX."""
+
+from chainrule.explanation.documents.tex.document import latex
+
+__all__ = ["latex"]

@@ -1,0 +1,118 @@
+"""Results in a notebook: in which formats they offer themselves, and what these say."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from cli.invoking import succeed
+
+import chainrule as cr
+from chainrule import display
+from chainrule.explanation.documents.blocks import (
+    Document,
+    Entries,
+    Equation,
+    Heading,
+    Name,
+    Number,
+    Paragraph,
+    Right,
+    Table,
+    Title,
+)
+from chainrule.explanation.documents.mathjax import mathjax
+from unit.test_markdown import HOSTILE, values
+
+SEED = cr.load("seed")
+RESULTS = {
+    "explanation": cr.explain(SEED, ["w7"]),
+    "article": cr.article(SEED),
+    "derivation": cr.explain(SEED, ["w7"]).derivations[0],
+    "values": cr.show(SEED),
+    "steps": cr.step(SEED),
+    "report": cr.check(SEED),
+    "model": SEED,
+    "expression": (2.0 * cr.var("w", 0.5)).named("o"),
+    "array": cr.var("w", [[0.5, 1.0]]),
+}
+
+
+@pytest.fixture(autouse=True)
+def _english(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANGUAGE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", "C.UTF-8")
+
+
+def bundle(shown: Any, **choices: Any) -> dict[str, str]:
+    found: dict[str, str] = shown._repr_mimebundle_(**choices)
+    return found
+
+
+@pytest.mark.parametrize("kind", list(RESULTS))
+def test_each_result_has_each_format(kind: str) -> None:
+    found = bundle(RESULTS[kind])
+    assert set(found) == set(display.FORMATS)
+    assert all(found.values())
+    assert max(map(len, found["text/plain"].split("\n"))) <= 80
+
+
+@pytest.mark.parametrize("kind", ["explanation", "article", "values", "steps"])
+def test_all_formats_have_the_same_numbers(kind: str) -> None:
+    found = bundle(RESULTS[kind])
+    assert values(found["text/latex"]) == values(found["text/markdown"])
+    assert values(found["text/latex"]) >= values(found["text/plain"])
+
+
+def test_plain_text_is_what_the_terminal_prints() -> None:
+    assert bundle(RESULTS["explanation"])["text/plain"] + "\n" == succeed("explain", "seed", "w7")
+
+
+def test_some_formats_can_be_asked_for() -> None:
+    assert list(bundle(SEED, include={"text/latex"})) == ["text/latex"]
+    assert "text/plain" not in bundle(SEED, exclude={"text/plain"})
+
+
+def test_the_language_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    assert "公共部分" in bundle(RESULTS["explanation"])["text/markdown"]
+
+
+def test_an_expression_is_its_formula() -> None:
+    assert bundle(RESULTS["expression"])["text/latex"] == "$$\no = 2 \\cdot w\n$$"
+    assert bundle(RESULTS["array"])["text/plain"] == "w: 1 × 2"
+
+
+def test_a_large_model_says_how_large_it_is() -> None:
+    w = cr.var("w", [[0.001] * 2000] * 600)
+    x = cr.var("x", [[0.5] * 600], trained=False)
+    model = cr.model((x @ w).sum(), title="large")
+    assert bundle(model)["text/plain"] == "large\nParameters: 1,200,000"
+
+
+def test_formulas_alone() -> None:
+    blocks = (
+        Title("a_b"),
+        Heading("h"),
+        Entries((("w7", 0.4), ("b", -1.0))),
+        Equation(Name("w7"), (Right(Number(0.5)),)),
+        Table((("w7", 0.5, 0.25),), arrow=True, head=("a", "b", "c")),
+    )
+    assert mathjax(Document("", blocks)) == (
+        "$$\n\\text{a_b}\n$$\n$$\n\\text{h}\n$$\n"
+        "$$\nw_{7} = 0.4 \\quad b = -1.0\n$$\n$$\nw_{7} = 0.5\n$$\n"
+        "$$\n\\begin{array}{lll}\n\\text{a} & \\text{b} & \\text{c} \\\\\n"
+        "\\text{w7} & 0.5 & \\to 0.25\n\\end{array}\n$$"
+    )
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "}}{{", "\\def\\x{}", "50 %"], ids=ascii)
+def test_hostile_words_are_inert(name: str) -> None:
+    text = mathjax(Document("", (Title(name), Paragraph(name), Table(((name,),)))))
+    assert "<" not in text
+    for run in re.findall(r"\\text\{([^}]*)\}", text):
+        assert not re.search(r"[\\<>{}$&#%]", run)
+    outside = re.sub(r"\\text\{[^}]*\}|\\begin\{array\}\{l\}|\\end\{array\}|\$\$", "", text)
+    assert set(re.findall(r"\\[A-Za-z]+", outside)) <= {r"\backslash", r"\lt", r"\gt"}
