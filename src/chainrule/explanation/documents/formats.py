@@ -32,8 +32,15 @@ def _markdown(document: Document) -> str:
     return markdown(document)
 
 
+def _pdf(document: Document) -> bytes:
+    from chainrule.explanation.documents.pdf import pdf
+
+    return pdf(document)
+
+
 DOCUMENTS: Mapping[str, DocumentFormat] = {
     "text": DocumentFormat(".txt", _text),
     "markdown": DocumentFormat(".md", _markdown),
+    "pdf": DocumentFormat(".pdf", _pdf),
 }
 """By name; what a format needs is imported when it is written."""

@@ -22,7 +22,7 @@ _KEPT = (
     *("HOME", "XDG_DATA_HOME"),  # where users keep their fonts
     *("USERPROFILE", "LOCALAPPDATA", "SYSTEMROOT", "WINDIR"),
 )
-_NO_GLYPH = re.compile(r"the text \"(.*)\" could not be displayed", re.DOTALL)
+_NO_GLYPH = re.compile(r"the text `?\"(.*)\"`? could not be displayed", re.DOTALL)
 _CHINESE = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
 
 

@@ -24,12 +24,10 @@ from chainrule.explanation.documents.blocks import (
     Piece,
     Recomputed,
     Right,
-    Series,
     Table,
     Title,
-    Words,
 )
-from chainrule.explanation.documents.drawing import Circle, Drawing, Label, Line, draw
+from chainrule.explanation.documents.drawing import Circle, Drawing, Label, Line, Shape, draw
 from chainrule.explanation.documents.pieces import speech_script, typst_script, write
 from chainrule.explanation.printers.markup import words
 
@@ -42,7 +40,7 @@ def content(document: Document) -> Data:
     """The document as JSON can hold it."""
     blocks = map(_Content(document).block, document.blocks)
     return {
-        "title": _text(document.title),
+        "title": _text(document.title) or "chainrule",  # accessible documents have a title
         "language": document.language,
         "blocks": [block for block in blocks if block is not None],
     }
@@ -73,9 +71,8 @@ class _Content:
                 return {"kind": "paragraph", "text": _text(text), "style": style, "level": level}
             case Equation():
                 return self._equation(block)
-            case Entries(pairs):
-                items = (Series((Name(name), Number(value)), "=") for name, value in pairs)
-                return {"kind": "entries", "items": [self._formula(item) for item in items]}
+            case Entries():
+                return {"kind": "entries", "items": [self._line(item) for item in block.equations]}
             case Table():
                 return self._table(block)
             case Diagram(picture, alternative):
@@ -92,20 +89,31 @@ class _Content:
         return _text(write(piece, self.speech, self.symbols))
 
     def _equation(self, block: Equation) -> Data:
-        said = [self._said(block.left)]
-        for right in block.rights:
-            said += [self.relations[right.sign], self._said(right.piece)]
         return {
             "kind": "equation",
             "left": write(block.left, self.typst, self.symbols),
-            "rights": [self._right(right) for right in block.rights],
-            "alt": " ".join(said),
+            "rights": [
+                {"sign": right.sign, "math": write(right.piece, self.typst, self.symbols)}
+                for right in block.rights
+            ],
+            "alt": self._equation_said(block),
             "level": block.level,
             "style": block.style,
         }
 
-    def _right(self, right: Right) -> Data:
-        return {"sign": right.sign, "math": write(right.piece, self.typst, self.symbols)}
+    def _equation_said(self, block: Equation) -> str:
+        said = [self._said(block.left)]
+        for right in block.rights:
+            said += [self.relations[right.sign], self._said(right.piece)]
+        return " ".join(said)
+
+    def _line(self, block: Equation) -> Data:
+        """A short equation on one line, with other text."""
+        sides = [write(block.left, self.typst, self.symbols)]
+        for right in block.rights:
+            sign = "=" if right.sign == "=" else "approx"
+            sides += [sign, write(right.piece, self.typst, self.symbols)]
+        return {"math": " ".join(sides), "alt": self._equation_said(block)}
 
     # ----------------------------------------------------------------------- tables
 
@@ -130,16 +138,15 @@ class _Content:
         shapes = [self._shape(shape) for shape in drawing.shapes]
         return {"width": drawing.width, "height": drawing.height, "shapes": shapes}
 
-    def _shape(self, shape: Line | Circle | Label) -> Data:
+    def _shape(self, shape: Shape) -> Data:
         match shape:
-            case Line(start, end, stroke, width, arrow):
+            case Line(start, end, stroke, width):
                 return {
                     "shape": "line",
                     "start": start,
                     "end": end,
                     "stroke": stroke,
                     "width": width,
-                    "arrow": arrow,
                 }
             case Circle(centre, radius, role):
                 return {"shape": "circle", "at": centre, "radius": radius, "role": role}
@@ -153,5 +160,4 @@ class _Content:
             return self._formula(name)
         if not label.name:
             return self._formula(Number(value))
-        sign = Words(f" {label.sign} ")
-        return self._formula(Series((name, sign, Number(value)), ""))
+        return self._line(Equation(name, (Right(Number(value), label.sign),)))
