@@ -11,7 +11,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from chainrule.errors import Fault, InputError
 
@@ -46,7 +46,7 @@ def compiled(document: str, template: str | None = None, limits: Limits = LIMITS
     """
     found = importlib.util.find_spec("typst")
     if found is None or found.origin is None:
-        _refuse(
+        raise _refusal(
             "PackageError",
             "a PDF is typeset by Typst, and the package typst is not installed",
             hint="pip install 'chainrule[pdf]'",
@@ -79,28 +79,28 @@ def _run(job: dict[str, Any], limits: Limits) -> bytes:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        _refuse_long(f"was not done after {limits.seconds:g} seconds")
+        raise _too_much(f"was not done after {limits.seconds:g} seconds") from None
     if done.returncode == 0 and done.stdout.startswith(b"%PDF"):
         return done.stdout
     said = done.stderr.decode(errors="replace").strip()
     if found := _NO_GLYPH.search(said):
-        _refuse_characters(found[1])
+        raise _no_font(found[1])
     if done.returncode == 1 and said:
-        _refuse("TypstError", said.splitlines()[-1])
-    _refuse_long(f"ran into a limit ({limits.cpu_seconds} s, {limits.memory // 2**20} MiB)")
+        raise _refusal("TypstError", said.splitlines()[-1])
+    raise _too_much(f"ran into a limit ({limits.cpu_seconds} s, {limits.memory // 2**20} MiB)")
 
 
-def _refuse(kind: str, what: str, needs: str | None = None, hint: str | None = None) -> NoReturn:
-    raise InputError(Fault(kind, what, needs=needs, hint=hint)) from None
+def _refusal(kind: str, what: str, needs: str | None = None, hint: str | None = None) -> InputError:
+    return InputError(Fault(kind, what, needs=needs, hint=hint))
 
 
-def _refuse_long(what: str) -> NoReturn:
-    _refuse("LimitError", f"typesetting the PDF {what}", hint="name fewer parameters")
+def _too_much(what: str) -> InputError:
+    return _refusal("LimitError", f"typesetting the PDF {what}", hint="name fewer parameters")
 
 
-def _refuse_characters(text: str) -> NoReturn:
+def _no_font(text: str) -> InputError:
     package = "fonts-noto-cjk" if _CHINESE.search(text) else "fonts-noto"
-    _refuse(
+    return _refusal(
         "FontError",
         f'no font on this system has all characters of "{text}"',
         needs="a font that has them",
