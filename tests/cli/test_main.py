@@ -762,6 +762,30 @@ def test_json_on_a_terminal_has_no_colours() -> None:
     assert (status, received) == (0, succeed("show", "macleod", "--json"))
 
 
+def test_a_terminal_gets_no_pdf() -> None:
+    status, received = on_a_terminal("explain", "seed", "w7", "--format", "pdf")
+    assert status == 2
+    assert received.endswith("Error: pdf is not for a terminal: give -o FILE\n")
+
+
+def test_a_pipe_and_a_file_get_the_same_pdf(folder: Path) -> None:
+    words = [sys.executable, "-m", "chainrule", "explain", "seed", "w7", "--lang", "zh"]
+    piped = subprocess.run([*words, "--format", "pdf"], capture_output=True, timeout=60, check=True)
+    subprocess.run([*words, "-o", "w7.pdf"], cwd=folder, timeout=60, check=True)
+    assert piped.stdout.startswith(b"%PDF-")
+    assert (folder / "w7.pdf").read_bytes() == piped.stdout
+
+
+def test_nothing_is_written_where_typst_is_not(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    done = invoke("explain", "seed", "w7", "-o", "w7.pdf")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.endswith("try: pip install 'chainrule[pdf]'\n")
+    assert list(folder.glob("*.pdf")) == []
+
+
 def test_the_width_is_that_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     _, received = on_a_terminal("explain", "seed", "w1", columns=50, NO_COLOR="1")
     monkeypatch.setenv("COLUMNS", "50")

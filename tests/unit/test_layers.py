@@ -47,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 """What each part may import, besides itself; `__init__` and `__main__` may import anything."""
 
-HEAVY = ("numpy", "pydantic", "rich", "click", "torch", "jax", "sympy", "scipy", "pandas")
+HEAVY = ("numpy", "pydantic", "rich", "click", "torch", "jax", "sympy", "scipy", "pandas", "typst")
 MODULES = sorted(ROOT.rglob("*.py"))
 
 

@@ -450,6 +450,8 @@ def _deliver(
     else:
         content = DOCUMENTS[form].write(_composed(result, lang, choices), model)
     if output is None or output == "-":
+        if isinstance(content, bytes) and sys.stdout.isatty():
+            raise click.UsageError(f"{form} is not for a terminal: give -o FILE")
         click.echo(content, nl=False)
         return
     from chainrule.frontends.files import write_atomic

@@ -54,11 +54,18 @@ def _notebook(document: Document, model: Model) -> str:
     return notebook(document, model)
 
 
+def _pdf(document: Document, _: Model) -> bytes:
+    from chainrule.explanation.documents.pdf import pdf
+
+    return pdf(document)
+
+
 DOCUMENTS: Mapping[str, DocumentFormat] = {
     "text": DocumentFormat(".txt", _text),
     "markdown": DocumentFormat(".md", _markdown),
     "latex": DocumentFormat(".tex", _latex),
     "latex-fragment": DocumentFormat("", _latex_fragment),
     "notebook": DocumentFormat(".ipynb", _notebook),
+    "pdf": DocumentFormat(".pdf", _pdf),
 }
 """By name; what a format needs is imported when it is written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -15,9 +16,11 @@ from chainrule.explanation.documents.blocks import (
     Words,
     Written,
 )
-from chainrule.explanation.printers import latex
+from chainrule.explanation.messages import Language
+from chainrule.explanation.printers import latex, speech, typst
+from chainrule.explanation.printers.markup import words
 
-__all__ = ["LATEX", "SIGNS", "Script", "aligned", "write"]
+__all__ = ["LATEX", "SIGNS", "Script", "aligned", "speech_script", "typst_script", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,36 @@ def aligned(block: Equation, symbols: Mapping[str, str]) -> str:
         return f"{left} {rights[0]}"
     rows = " \\\\\n".join([f"{left} &{rights[0]}", *(f"&{right}" for right in rights[1:])])
     return f"\\begin{{aligned}}\n{rows}\n\\end{{aligned}}"
+
+
+def typst_script(lang: Language) -> Script:
+    """Typst's math mode, with the words of a language."""
+    return Script(
+        formula=functools.partial(typst.typst, lang=lang),
+        name=typst.name,
+        derivative=typst.derivative,
+        number=typst.number,
+        words=lambda text: typst.text(text.strip()),
+        signs={"·": " dot.op ", "+": " + ", "−": " - ", "=": " = ", "": " "},
+        bracket=lambda inner: f"({inner})",
+        raised=lambda inner: f"{inner}^(+)",
+    )
+
+
+def speech_script(lang: Language) -> Script:
+    """Words of a language, to be read aloud."""
+    said = words(lang)
+    signs = {"·": "times", "+": "plus", "−": "minus", "=": "equal"}
+    return Script(
+        formula=functools.partial(speech.speech, lang=lang),
+        name=functools.partial(speech.name, lang=lang),
+        derivative=functools.partial(speech.derivative, lang=lang),
+        number=functools.partial(speech.number, lang=lang),
+        words=str.strip,
+        signs={sign: f" {said[word]} " for sign, word in signs.items()} | {"": " "},
+        bracket=lambda inner: said["bracket"].format(inner=inner),
+        raised=lambda inner: said["updated"].format(name=inner),
+    )
 
 
 def write(piece: Piece, script: Script, symbols: Mapping[str, str] | None = None) -> str:
