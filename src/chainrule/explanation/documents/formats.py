@@ -32,8 +32,15 @@ def _markdown(document: Document) -> str:
     return markdown(document)
 
 
+def _html(document: Document) -> str:
+    from chainrule.explanation.documents.html import html
+
+    return html(document)
+
+
 DOCUMENTS: Mapping[str, DocumentFormat] = {
     "text": DocumentFormat(".txt", _text),
     "markdown": DocumentFormat(".md", _markdown),
+    "html": DocumentFormat(".html", _html),
 }
 """By name; what a format needs is imported when it is written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -14,9 +15,14 @@ from chainrule.explanation.documents.blocks import (
     Words,
     Written,
 )
-from chainrule.explanation.printers import latex
+from chainrule.explanation.messages import Language
+from chainrule.explanation.printers import latex, mathml, speech
+from chainrule.explanation.printers.markup import words
 
-__all__ = ["LATEX", "Script", "write"]
+__all__ = ["LATEX", "Script", "mathml_script", "speech_script", "write"]
+
+
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,37 @@ LATEX = Script(
     bracket=lambda inner: f"({inner})",
     raised=lambda inner: f"{inner}^{{+}}",
 )
+
+
+def mathml_script(language: Language) -> Script:
+    """MathML, in the language of its `if` and `otherwise`; every piece is one element."""
+    return Script(
+        formula=functools.partial(mathml.mathml, lang=language),
+        name=mathml.name,
+        derivative=mathml.derivative,
+        number=mathml.number,
+        # Spaces at the ends of an element would not be seen.
+        words=lambda text: f"<mtext>{mathml.text(text).replace(' ', NO_BREAK_SPACE)}</mtext>",
+        signs={sign: f"<mo>{sign}</mo>" for sign in "·+−=≈"} | {"": ""},
+        bracket=mathml.bracket,
+        raised=lambda inner: f"<msup>{inner}<mo>+</mo></msup>",
+    )
+
+
+def speech_script(language: Language) -> Script:
+    """Plain words, as a screen reader says them."""
+    said = words(language)
+    signs = {"·": "times", "+": "plus", "−": "minus", "=": "equal", "≈": "approximately"}
+    return Script(
+        formula=functools.partial(speech.speech, lang=language),
+        name=functools.partial(speech.name, lang=language),
+        derivative=functools.partial(speech.derivative, lang=language),
+        number=functools.partial(speech.number, lang=language),
+        words=str.strip,
+        signs={sign: f" {said[key]} " for sign, key in signs.items()} | {"": " "},
+        bracket=lambda inner: said["bracket"].format(inner=inner),
+        raised=lambda inner: said["updated"].format(name=inner),
+    )
 
 
 def write(piece: Piece, script: Script, symbols: Mapping[str, str] | None = None) -> str:
