@@ -20,8 +20,10 @@ from fontTools.ttLib import TTFont
 SOURCE = "8b2a6834cfe1f4e0f3724ffa59fe92000013fc5a4c41e6a3f438006c26c60f0d"
 """The SHA-256 of STIX Two Math 2.12 b168a, as the package above holds it."""
 
-TARGET = Path(__file__).parents[1].joinpath(
-    "src", "chainrule", "explanation", "documents", "html", "chainrule-math.woff2"
+TARGET = (
+    Path(__file__)
+    .parents[1]
+    .joinpath("src", "chainrule", "explanation", "documents", "html", "chainrule-math.woff2")
 )
 FAMILY = "Chainrule Math"
 LICENCE = "This Font Software is licensed under the SIL Open Font License, Version 1.1."

@@ -247,9 +247,7 @@ def test_speech_tells_apart_where_things_end(lang: Language) -> None:
 
 
 def test_no_word_is_left_over() -> None:
-    source = "".join(
-        path.read_text(encoding="utf-8") for path in (MESSAGES.parent / "printers").glob("*.py")
-    )
+    source = "".join(path.read_text(encoding="utf-8") for path in MESSAGES.parent.rglob("*.py"))
     unused = [key for key in CATALOGUES["en"] if f'"{key}"' not in source and key not in GREEK]
     assert [key for key in unused if f"'{key}'" not in source] == []
 

@@ -10,6 +10,7 @@ from chainrule.explanation.documents.blocks import (
     Block,
     Break,
     Cell,
+    Derivative,
     Diagram,
     Document,
     Entries,
@@ -18,6 +19,7 @@ from chainrule.explanation.documents.blocks import (
     Name,
     Number,
     Paragraph,
+    Piece,
     Recomputed,
     Right,
     Table,
@@ -143,16 +145,22 @@ class Blocks:
 
     def _row(self, row: Iterable[Cell], arrow: bool) -> str:
         first, *rest = row
-        cells = [f'<th scope="row">{self._cell(first)}</th>']
-        cells += [f"<td{_kind(cell)}>{self._cell(cell)}</td>" for cell in rest]
+        cells = [f'<th scope="row">{self._head(first)}</th>']
+        cells += [f"<td>{self._cell(cell)}</td>" for cell in rest]
         if arrow:
             cells.insert(-1, "<td>→</td>")
         return f"<tr>{''.join(cells)}</tr>"
 
-    def _cell(self, cell: Cell) -> str:
+    def _head(self, cell: Cell) -> str:
+        """A cell that names its row: in words too, since not all take mathematics for a name."""
         if isinstance(cell, str):
             return escaped(cell)
-        return self._mathematics.inline(Number(cell) if isinstance(cell, float) else cell)
+        spoken = escaped(self._mathematics.spoken(_piece(cell)))
+        seen = f'<span aria-hidden="true">{self._cell(cell)}</span>'
+        return f'<span class="unseen">{spoken}</span>{seen}'
+
+    def _cell(self, cell: Cell) -> str:
+        return escaped(cell) if isinstance(cell, str) else self._mathematics.inline(_piece(cell))
 
     # ----------------------------------------------------------------------- pictures
 
@@ -172,13 +180,14 @@ def _classes(*names: str) -> str:
     return f' class="{given}"' if given else ""
 
 
-def _kind(cell: Cell) -> str:
-    return _classes("number" if isinstance(cell, float) else "")
+def _piece(cell: float | Name | Derivative) -> Piece:
+    return Number(cell) if isinstance(cell, float) else cell
 
 
 def _least_width(block: Table) -> float:
     """The width of a table whose words are wrapped wherever they can be."""
-    columns = zip(*(block.head and [block.head] or []), *block.rows, strict=False)
+    rows: list[tuple[Cell, ...]] = [*([block.head] if block.head else []), *block.rows]
+    columns = zip(*rows, strict=False)
     return sum(max(map(_longest_word, column)) * CHARACTER + 1 for column in columns)
 
 

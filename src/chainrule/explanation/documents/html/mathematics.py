@@ -66,9 +66,7 @@ class Mathematics:
         beside = INDENT if is_long else lead
         sides = [elements(right) for right in rights]
         is_wide = max(lead, *(beside + unbroken(side) for side in sides)) > PHONE
-        return Sides(
-            markup, is_long, is_wide or lead + max(width(side) for side in sides) > COLUMN
-        )
+        return Sides(markup, is_long, is_wide or lead + max(width(side) for side in sides) > COLUMN)
 
     def _written(self, piece: Piece) -> str:
         return write(piece, self._seen, self._symbols)
