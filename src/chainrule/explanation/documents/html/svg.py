@@ -12,11 +12,19 @@ __all__ = ["svg"]
 Described = tuple[str, str]
 """An id and a text."""
 
+UNIT = 16
+"""How finely places are told: browsers do not draw letters that are a pixel high."""
+
 HAIR = 0.07
 """The width of a line."""
 
+SIZE, SMALL_SIZE = 1.0, 0.75
+"""Of letters, as the style sheet has them."""
+
 LOWERED = 0.28
-"""How far a subscript stands below its line, in units of the font's size."""
+"""How far a subscript stands below its line, in units of the letters' size."""
+
+ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
 
 
 def svg(drawing: Drawing, title: Described, description: Described) -> str:
@@ -25,7 +33,8 @@ def svg(drawing: Drawing, title: Described, description: Described) -> str:
     width, height = _length(drawing.width), _length(drawing.height)
     return (
         f'<svg role="img" aria-labelledby="{title[0]} {description[0]}" '
-        f'viewBox="0 0 {width} {height}" width="{width}em" height="{height}em">'
+        f'viewBox="0 0 {width} {height}" '
+        f'width="{drawing.width:g}em" height="{drawing.height:g}em">'
         f'<title id="{title[0]}">{escaped(title[1])}</title>'
         f'<desc id="{description[0]}">{escaped(description[1])}</desc>{shapes}</svg>'
     )
@@ -40,27 +49,34 @@ def _shape(shape: Line | Circle | Label) -> str:
             place = f'cx="{_length(x)}" cy="{_length(y)}" r="{_length(radius)}"'
             return f'<circle class="{escaped(role)}" {place}/>'
         case Label((x, y)):
-            small = ' class="small"' if shape.small else ""
-            return f'<text{small} x="{_length(x)}" y="{_length(y)}">{_label(shape)}</text>'
+            place = f'x="{_length(x)}" y="{_length(y)}"'
+            if not shape.small:
+                return f"<text {place}>{_label(shape, SIZE)}</text>"
+            # The room around it is painted first: it would cover the letters beside it.
+            label = _label(shape, SMALL_SIZE)
+            return "".join(
+                f'<text class="{kind}" {place}>{label}</text>' for kind in ("small room", "small")
+            )
 
 
-def _label(label: Label) -> str:
-    parts = [_name(label.name)] if label.name else []
+def _label(label: Label, size: float) -> str:
+    parts = [_name(label.name, size)] if label.name else []
     parts += [pretty_number(label.value)] if label.value is not None else []
     return f" {label.sign} ".join(parts) + escaped(label.text)
 
 
-def _name(name: str) -> str:
+def _name(name: str, size: float) -> str:
     parts = split_name(name)
     slanted = ' class="letter"' if is_letter(parts.base) and not parts.upright else ""
     written = f"<tspan{slanted}>{escaped(parts.base)}</tspan>"
+    index = f"[{parts.index}]" if parts.index else ""
     if not parts.subscript:
-        return written + escaped(parts.index and f"[{parts.index}]")
-    # Each part is placed from where the last one ended: what follows is raised again.
-    below = f'<tspan class="below" dy="{LOWERED}em">{escaped(parts.subscript)}</tspan>'
-    after = f"[{parts.index}]" if parts.index else "\N{ZERO WIDTH SPACE}"
-    return f'{written}{below}<tspan dy="-{LOWERED}em">{after}</tspan>'
+        return written + index
+    down = _length(LOWERED * size)
+    below = f'<tspan class="below" dy="{down}">{escaped(parts.subscript)}</tspan>'
+    # A place holds for what follows: even where there is no index, it is raised again.
+    return f'{written}{below}<tspan dy="-{down}">{index or ZERO_WIDTH_SPACE}</tspan>'
 
 
 def _length(number: float) -> str:
-    return f"{number:.3f}".rstrip("0").rstrip(".")
+    return f"{number * UNIT:.1f}".removesuffix(".0")
