@@ -1,4 +1,4 @@
-"""What chainrule does, as functions: load, show, explain, step, check.
+"""What chainrule does, as functions: load, show, explain, article, step, plot, check.
 
 Each command of the command line is one of these and a way to print its answer.
 """
@@ -15,16 +15,24 @@ from chainrule.engines import reference
 from chainrule.errors import Fault, InputError, NumericError
 from chainrule.explanation.derivation import Line
 from chainrule.explanation.schema import Explanation
-from chainrule.explanation.values import Values, is_saturated, quantities, raise_non_finite
+from chainrule.explanation.values import (
+    Values,
+    is_saturated,
+    parts_of_loss,
+    quantities,
+    raise_non_finite,
+)
 from chainrule.graph.model import Model, Order
 from chainrule.graph.trace import Trace
 
 if TYPE_CHECKING:
+    from chainrule.explanation.article import Article
+    from chainrule.explanation.messages import Language
     from chainrule.frontends.expression import Expression
     from chainrule.train.steps import Steps
     from chainrule.verify.report import Report
 
-__all__ = ["check", "explain", "load", "show", "step", "updated_text"]
+__all__ = ["article", "check", "explain", "load", "plot", "show", "step", "updated_text"]
 
 
 def load(
@@ -138,6 +146,46 @@ def explain(
     return workings.explanation(checked)
 
 
+def article(
+    model: Model | Expression,
+    *,
+    order: Order | None = None,
+    also: Sequence[Mapping[str, float]] = (),
+) -> Article:
+    """A whole worked example: forward pass, all derivations, one step, the check.
+
+    Each of `also` gives other numbers by name, with which the step is taken again.
+
+    Raises: InputError where no parameter is trained or a name is unknown; NumericError
+    where a quantity or a derivative is not finite.
+    """
+    from chainrule.explanation.article import Article, Variant
+    from chainrule.explanation.cost import cost_of
+    from chainrule.explanation.picture import picture_of
+    from chainrule.workings import Workings
+
+    model = _model(model)
+    chosen: Order = order or model.order
+    if not model.trained:
+        raise InputError(
+            Fault("ValueError", "no parameter is trained", needs="at least one to derive")
+        )
+    workings = Workings(model, model.trained, chosen)
+    trains = model.learning_rate is not None
+    return Article(
+        show(model),
+        parts_of_loss(model),
+        picture_of(model, model.unrolled, workings.trace),
+        model.examples,
+        workings.explanation(checked=True),
+        workings.worth_showing(),
+        cost_of(workings.chain, workings.asked),
+        step(model, order=chosen) if trains else None,
+        check(model),
+        tuple(Variant(item, step(model.with_values(item), order=chosen)) for item in also),
+    )
+
+
 def _check_forward(model: Model) -> None:
     """Raises: NumericError naming the first quantity of a small model that is not finite.
 
@@ -154,19 +202,47 @@ def step(
     *,
     order: Order | None = None,
     progress: Callable[[int, float], None] | None = None,
+    follow: bool = False,
 ) -> Steps:
-    """`steps` steps of gradient descent (see `train.steps.take_steps`)."""
+    """`steps` steps of gradient descent (see `train.steps.take_steps`).
+
+    With `follow` the answer's `history` has the parameters on the way.
+    """
     from chainrule.train.steps import take_steps
 
     model = _model(model)
     _check_forward(model)
     try:
-        return take_steps(model, steps, order, progress)
+        return take_steps(model, steps, order, progress, follow)
     except NumericError:
         stable = model.in_stable_form()  # an output may round to 0 or 1 on the way
         if stable is None:
             raise
-        return take_steps(stable, steps, order, progress)
+        return take_steps(stable, steps, order, progress, follow)
+
+
+def plot(taken: Steps, file: str | os.PathLike[str], *, language: Language = "en") -> None:
+    """Write the loss and the parameters over the steps as a picture: SVG, PNG or PDF.
+
+    The ending of `file` chooses.  Needs matplotlib, and steps taken with `follow`;
+    the labels are English where no font has the characters of `language`.
+
+    Raises: InputError for another ending, without matplotlib, without a history,
+    and where the file cannot be written.
+    """
+    from chainrule.explanation.documents import plot as picture
+    from chainrule.frontends.files import write_atomic
+
+    form = picture.plot_format(file)
+    if taken.history is None:
+        raise InputError(
+            Fault(
+                "ValueError",
+                "the parameters were not followed on the way",
+                needs="steps taken with follow=True",
+            )
+        )
+    write_atomic(file, picture.plot(taken, taken.history, form, language))
 
 
 def check(model: Model | Expression) -> Report:

@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chainrule.differentiate.chain import Chain
+from chainrule.differentiate.update import distance_from_loss
 from chainrule.engines import reference
 from chainrule.engines.descent import scalar_descent
 from chainrule.explanation.derivation import Derivation, Derivations, Line, Update
 from chainrule.explanation.schema import Explanation
 from chainrule.explanation.values import non_finite, raise_non_finite
 from chainrule.graph.model import Model, Order
+from chainrule.graph.node import Node
 from chainrule.graph.trace import Trace
 
 __all__ = ["Workings"]
@@ -88,6 +90,23 @@ class Workings:
             tuple(shared),
             self.trace.by_name | ({} if rate is None else {model.learning_rate_name: rate}),
         )
+
+    def worth_showing(self) -> tuple[str, ...]:
+        """A parameter nearest to the loss and one farthest from it, with several paths if it can.
+
+        They are the same where there is no other.
+        """
+        chain = self.chain
+        reached = [node for node in self.asked if node in chain.adjoint] or self.asked
+        distance = distance_from_loss(chain.loss, reached)
+        nearest = min(reached, key=distance.__getitem__)
+        reader = Derivations(chain, self.trace)
+
+        def farther(node: Node) -> tuple[int, bool]:
+            return distance[node], bool(reader.derive(node).contributions)
+
+        chosen = (nearest, max(reached, key=farther))
+        return tuple(dict.fromkeys(node.name or "" for node in chosen))
 
     def _updates(self) -> dict[str, Update]:
         """One step on each asked parameter that is trained, by name."""

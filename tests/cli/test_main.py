@@ -16,6 +16,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import click
 import pytest
@@ -35,10 +36,11 @@ from cli.invoking import (
     succeed,
 )
 
-COMMANDS = ("show", "explain", "step", "check")
+COMMANDS = ("show", "explain", "article", "step", "check")
 SCHEMAS = {
     "show": "chainrule.values/1",
     "explain": "chainrule.derivation/1",
+    "article": "chainrule.article/1",
     "step": "chainrule.step/1",
     "check": "chainrule.check/1",
 }
@@ -192,11 +194,12 @@ def test_standard_input_is_read_as_the_file_is(folder: Path, file: str, text: st
     (folder / file).write_text(text)
     for name in COMMANDS:
         extra = ("--loss", "E", "--train", "slope,offset") if file == "net.txt" else ()
-        from_file = json.loads(succeed(name, file, *extra, "--json"))
-        from_stdin = json.loads(succeed(name, "-", *extra, "--json", stdin=text))
-        assert from_stdin.pop("model") == "<stdin>"
-        assert from_file.pop("model") == file.partition(".")[0]
-        assert from_stdin == from_file
+        from_file = succeed(name, file, *extra, "--json")
+        from_stdin = succeed(name, "-", *extra, "--json", stdin=text)
+        assert json.loads(from_stdin)["model"] == "<stdin>"
+        assert json.loads(from_file)["model"] == file.partition(".")[0]
+        title = f'"model": "{file.partition(".")[0]}"'
+        assert from_stdin.replace('"model": "<stdin>"', title) == from_file
 
 
 def test_a_file_wins_over_an_example_of_its_name(folder: Path) -> None:
@@ -404,6 +407,9 @@ def test_step_writes_what_was_set(folder: Path) -> None:
         ("step", "absent.toml"),
         ("step", "line.txt", "--loss", "E", "--train", "nothing"),
         ("step", "runaway.toml", "--steps", "5"),
+        ("step", "net.toml", "--plot", "out.jpg"),
+        ("step", "bad.toml", "--plot", "out.svg"),
+        ("step", "runaway.toml", "--steps", "5", "--plot", "out.svg"),
     ],
 )
 def test_nothing_is_written_when_input_is_refused(folder: Path, arguments: tuple[str, ...]) -> None:
@@ -434,6 +440,83 @@ def test_an_unwritable_target_is_bad_input(folder: Path, target: str) -> None:
     assert done.err.startswith("FileError: ")
     assert UNSEEN.search(done.err) is None
     assert sorted(os.listdir(folder)) == before
+
+
+@pytest.mark.parametrize("target", ["absent/new.svg", "folder.svg", "a\0b.svg"])
+def test_an_unwritable_plot_is_bad_input(folder: Path, target: str) -> None:
+    os.mkdir(folder / "folder.svg")
+    done = invoke("step", "seed", "--plot", target)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("FileError: ")
+    assert os.listdir(folder) == ["folder.svg"]
+
+
+@pytest.mark.parametrize("target", ["curves.svg", "curves.PNG", "curves.pdf", "\u202e\x1b.svg"])
+@pytest.mark.parametrize("others", [(), ("--json",), ("-o", "-"), ("-o", "after.toml")])
+def test_a_plot_is_written_beside_the_answer(
+    folder: Path, target: str, others: tuple[str, ...]
+) -> None:
+    plain = invoke("step", "seed", "--steps", "3", *others)
+    done = invoke("step", "seed", "--steps", "3", *others, "--plot", target)
+    assert (done.status, done.out) == (0, plain.out)
+    assert len((folder / target).read_bytes()) > 10_000
+    assert len(done.err.splitlines()) == 1 + len(plain.err.splitlines())
+    assert UNSEEN.search(done.err) is None
+
+
+def test_a_plot_of_hostile_names_is_an_svg(folder: Path) -> None:
+    names = ("<script>alert(1)</script>", "$x^", "n" * 10_000, "权重", "a--b-->", BIDI)
+    for name in names:
+        text = NET.replace('[["w"]]', json.dumps([[name]]))
+        (folder / "net.toml").write_text(text, encoding="utf-8")
+        done = invoke("step", "net.toml", "--steps", "3", "--plot", "curves.svg")
+        if done.status == 0:
+            data = (folder / "curves.svg").read_text(encoding="utf-8")
+            assert ElementTree.fromstring(data).tag.endswith("svg")
+            assert "<script" not in data
+            assert UNSEEN.search(data) is None
+        else:
+            assert done.status == 2
+            assert not (folder / "curves.svg").exists()
+        (folder / "curves.svg").unlink(missing_ok=True)
+
+
+def test_a_plot_speaks_the_language(folder: Path) -> None:
+    for language, title in (("en", "seed: 3 steps"), ("zh", "seed：3 步")):
+        done = invoke("step", "seed", "--steps", "3", "--lang", language, "--plot", "curves.svg")
+        assert done.err == "wrote curves.svg\n"
+        assert title in (folder / "curves.svg").read_text(encoding="utf-8")
+
+
+def test_a_plot_without_a_chinese_font_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib import font_manager
+
+    latin = [font for font in font_manager.fontManager.ttflist if font.name == "DejaVu Sans"]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", latin)
+    done = invoke("step", "seed", "--lang", "zh", "--plot", "curves.svg")
+    assert done.status == 0
+    assert done.err == (
+        "no font here has Chinese characters: the plot is labelled in English\nwrote curves.svg\n"
+    )
+    assert "seed: 1 step" in (folder / "curves.svg").read_text(encoding="utf-8")
+
+
+def test_a_plot_without_matplotlib_says_what_to_install(folder: Path) -> None:
+    (folder / "matplotlib").mkdir()
+    (folder / "matplotlib" / "__init__.py").write_text("raise ImportError")
+    done = separately(
+        *("step", "seed", "--plot", "curves.svg"),
+        cwd=folder,
+        env=environment(PYTHONPATH=str(folder)),
+    )
+    assert (done.status, done.out) == (2, "")
+    assert done.err == (
+        "PackageError: a plot needs matplotlib, which is not installed\n"
+        "  try: pip install 'chainrule[plot]'\n"
+    )
+    assert os.listdir(folder) == ["matplotlib"]
 
 
 def test_no_steps_change_nothing() -> None:

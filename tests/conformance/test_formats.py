@@ -14,7 +14,16 @@ from golden.test_formats import PRINTERS, SYMBOLS, cases, shown
 from helpers.typeset import HOSTILE
 
 from chainrule.explanation.printers import latex, mathml, typst
-from chainrule.primitives import Apply, Symbol
+from chainrule.primitives import Apply, Formula, Number, Symbol
+
+
+def _of_arrays(name: str) -> Formula:
+    """A name in each place that matrices have."""
+    array = Symbol(name)
+    power = Apply("entrywise_pow", (array, Number(2.0)))
+    product = Apply("matmul", (Apply("transpose", (array,)), power))
+    return Apply("hadamard", (product, Apply("call", (Apply("softmax", (array,)),))))
+
 
 # ------------------------------------------------------------------------------ Typst
 
@@ -31,6 +40,7 @@ def test_typst_bears_hostile_names(tmp_path: Path) -> None:
         formula = Apply("div", (Symbol(name), Apply("log", (Symbol(name),))))
         rows += [f"${typst.typst(formula)}$", f"#{typst.text(name)}"]
         rows.append(f"${typst.typst(formula, None, {name: f'∂{name}/∂{name}'})}$")
+        rows.append(f"${typst.typst(_of_arrays(name))}$")
         rows.append('#assert(here-is-intact == "yes")')
     _pages(tmp_path, ['#let here-is-intact = "yes"', *rows])
 
@@ -84,6 +94,7 @@ def test_latex_bears_hostile_names(pdflatex: str, tmp_path: Path) -> None:
     for name in HOSTILE:
         formula = Apply("div", (Symbol(name), Apply("log", (Symbol(name),))))
         rows += [rf"\[ {latex.latex(formula)} \]", latex.text(name)]
+        rows.append(rf"\[ {latex.latex(_of_arrays(name))} \]")
         rows.append(rf"\[ {latex.latex(formula, None, {name: f'∂{name}/∂{name}'})} \]")
     log = _typeset(pdflatex, tmp_path, [*rows, "the end", r"\typeout{All of it.}"])
     assert "All of it." in log
@@ -193,3 +204,4 @@ def test_mathml_bears_hostile_names() -> None:
         formula = Apply("div", (Symbol(name), Apply("log", (Symbol(name),))))
         for symbols in (None, {name: f"∂{name}/∂{name}"}):
             _check(ElementTree.fromstring(mathml.math(formula, None, symbols)))
+            _check(ElementTree.fromstring(mathml.math(_of_arrays(name), None, symbols)))

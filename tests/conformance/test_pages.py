@@ -11,7 +11,7 @@ from typing import Any
 import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
-from unit.test_html import every_block, explained
+from unit.test_html import every_block, explained, worked
 
 from chainrule.explanation.documents.blocks import Document
 from chainrule.explanation.documents.html import html
@@ -20,6 +20,7 @@ PAGES: dict[str, Callable[[], Document]] = {
     "seed-en": lambda: explained("seed", "en"),
     "seed-zh": lambda: explained("seed", "zh"),
     "flowers": lambda: explained("flowers", "en"),
+    "article": lambda: worked("seed", "en"),
     "every block": lambda: Document("title", every_block(words="a picture"), "en"),
 }
 PHONE, DESK = 375, 1200

@@ -10,13 +10,20 @@ from typing import Any
 
 import jsonschema
 import pytest
+from referencing import Registry, Resource
 
 from chainrule.cli.main import run
 from chainrule.frontends.files import example_names
 from docs.pages import ROOT
 
 SCHEMAS = ROOT / "docs" / "schemas"
-OF_COMMAND = {"show": "values", "explain": "derivation", "step": "step", "check": "check"}
+OF_COMMAND = {
+    "show": "values",
+    "explain": "derivation",
+    "article": "article",
+    "step": "step",
+    "check": "check",
+}
 
 SHEET = """
 x = [1.0, -2.0]
@@ -76,6 +83,13 @@ MODELS = {
 CASES = [*example_names(), *MODELS]
 
 
+REGISTRY: Registry[Any] = Registry().with_resources(
+    (contents["$id"], Resource.from_contents(contents))
+    for contents in (json.loads(file.read_text("utf-8")) for file in SCHEMAS.iterdir())
+)
+"""The schemas by their names, by which one may refer to another."""
+
+
 def schema(name: str) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads((SCHEMAS / f"{name}.schema.json").read_text("utf-8"))
     return loaded
@@ -97,7 +111,7 @@ def answer(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0)
 def validated(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> Any:
     found = answer(capsys, *arguments, "--json", status=status)
     described = schema(OF_COMMAND[arguments[0]])
-    jsonschema.Draft202012Validator(described).validate(found)
+    jsonschema.Draft202012Validator(described, registry=REGISTRY).validate(found)
     assert found["schema"] == described["$id"]
     return found
 
@@ -206,6 +220,7 @@ def test_a_sequential_update(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("command", OF_COMMAND)
 def test_what_is_not_listed_is_refused(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = answer(capsys, command, "seed", "--json")
-    validator = jsonschema.Draft202012Validator(schema(OF_COMMAND[command]))
+    described = schema(OF_COMMAND[command])
+    validator = jsonschema.Draft202012Validator(described, registry=REGISTRY)
     validator.validate(found)
     assert not validator.is_valid({**found, "more": 1})

@@ -11,7 +11,7 @@ from chainrule.explanation.printers import latex, mathml, speech, typst
 from chainrule.primitives import Formula
 from chainrule.primitives.formula import parse
 from golden.comparing import HERE, compare
-from golden.test_printers import NUMBERS, RECORDS, formulas
+from golden.test_printers import NUMBERS, RECORDS, formulas, matrix_lines
 
 SYMBOLS = {"dE_dout_h1": "∂E/∂out_h1", "dE_dw7": "∂E/∂w7"}
 WORKED = (
@@ -36,7 +36,7 @@ NAMES = (
     *("x", "η", "w7", "w_7", "w[7]", "w10", "net_h1", "out_o1", "δ_o1", "δ1", "δ_1", "dE_dE[0]"),
     *("hidden.weight[0,1]", "layer_1.bias[3]", "bias1", "bias_1", "a_b_c", "Δw", "权重", "权重_1"),
     *("é1", "<img onerror>", "\\input{/etc/passwd}", '#read("/etc/passwd")', "$", "\x1b[31m"),
-    *("a\u202eb",),
+    *("a\u202eb", "W⁽²⁾", "δ⁽¹⁰⁾"),
 )
 VALUES = (0.0, -0.0, 0.1, -0.75, 123456789.125, 1e-05, -1.25e300, 5e-324, 1e16)
 INFINITE = (float("inf"), float("-inf"), float("nan"))
@@ -85,6 +85,8 @@ def cases() -> Iterator[tuple[str, Formula, dict[str, float] | None]]:
                 yield f"{record.name}, {called}, numbers", formula, values
     for text in WORKED:
         yield text, parse(text), None
+    for title, formula in matrix_lines():
+        yield title, formula, None
 
 
 def shown(printer: str) -> Iterator[tuple[str, str]]:
@@ -96,7 +98,7 @@ def shown(printer: str) -> Iterator[tuple[str, str]]:
         yield f"name {name!r}", to["name"](name)
     for value in (*VALUES, *INFINITE):
         yield f"number {value!r}", to["number"](value)
-    for by in ("w7", "out_h1", "δ_o1", "hidden.weight[0,1]"):
+    for by in ("w7", "out_h1", "δ_o1", "hidden.weight[0,1]", "W⁽²⁾"):
         yield f"derivative by {by}", to["derivative"]("E", by)
 
 

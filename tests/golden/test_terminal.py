@@ -12,7 +12,9 @@ from cli.invoking import succeed
 
 import chainrule as cr
 from chainrule.explanation.derivation import Line
+from chainrule.explanation.documents.rounding import significant
 from chainrule.explanation.printers.unicode import pretty_number
+from chainrule.explanation.shortening import shortened
 from chainrule.graph.model import Model
 from chainrule.primitives import REGISTRY, Apply, Formula, Number, Pointwise
 from golden.comparing import HERE, compare
@@ -24,7 +26,12 @@ CASES: dict[str, tuple[str, ...]] = {
     "explain-seed": ("explain", "seed"),
     "explain-flowers-w1-b5": ("explain", "flowers", "w1", "b5"),
     "explain-macleod": ("explain", "macleod"),
+    "article-seed": ("article", "seed"),
+    "article-flowers-zh": ("article", "flowers", "--lang", "zh", "--digits", "4"),
+    "explain-seed-digits": ("explain", "seed", "w1", "--digits", "3", "--level", "brief"),
+    "explain-wide": ("explain", "wide.toml", "w1", "--digits", "6"),
     "step-seed": ("step", "seed"),
+    "step-seed-300": ("step", "seed", "--steps", "300"),
     "check-seed": ("check", "seed"),
     "explain-kink": ("explain", "kink.toml"),
     "check-kink": ("check", "kink.toml"),
@@ -60,6 +67,7 @@ def test_no_stored_document_is_left_over() -> None:
 
 SHOWN = re.compile(r"(?<![\w.\[,])([−-]?)(\d+(?:\.\d+)?(?:e[+−-]?\d+)?)(?!\.?\d|[A-Za-z_\]])")
 NUMBERED = re.compile(r"^ \d+\. ")
+SHARES = re.compile(r"\(?\d+(?:\.\d+)?%\)?|共 \d+ 个|共有 \d+ 条|\d+ 个输入")
 COUNTS = re.compile(r"\d+ (?:steps?|derivatives|examples|inputs?)\b|→ \d+ |direction \d+")
 
 
@@ -67,7 +75,7 @@ def shown(text: str) -> list[tuple[str, float]]:
     """The numbers of a document, each with the minus that stands right before it."""
     found = []
     for line in text.splitlines():
-        body = COUNTS.sub("", NUMBERED.sub("", line))
+        body = COUNTS.sub("", SHARES.sub("", NUMBERED.sub("", line)))
         for minus, digits in SHOWN.findall(body):
             found.append((minus, float(digits.replace("−", "-"))))
     return found
@@ -99,6 +107,11 @@ class Computed:
         for line in lines:
             self.add(line.value, *line.numbers.values(), *literals(line.tree))
             self.add(*written_out(line.tree))
+            asked = line.symbol.partition("/∂")[2]
+            for whole in (line, getattr(line, "quantity", None)):
+                if isinstance(whole, Line):
+                    for rest in shortened(whole.tree, whole.numbers, asked).rests:
+                        self.add(rest.value, float(rest.count))
 
     def holds(self, minus: str, value: float) -> bool:
         """As a computed number, or as the opposite of one that a formula subtracts."""
@@ -124,8 +137,25 @@ def written_out(formula: Formula) -> set[float]:
 
 def collect(arguments: tuple[str, ...]) -> tuple[Computed, list[float]]:
     """The numbers behind a document, and those that it must not leave out."""
-    name, source, *parameters = arguments
-    model: Model = cr.load(source)
+    name, source, *rest = arguments
+    options = dict(zip(*[iter(rest[next_option(rest) :])] * 2, strict=True))
+    parameters = rest[: next_option(rest)]
+    known, needed = whole(name, cr.load(source), parameters, options)
+    if "--digits" in options:
+        digits = int(options["--digits"])
+        known.values |= {significant(value, digits) for value in known.values} | {float(digits)}
+        needed = [significant(value, digits) for value in needed]
+    return known, [] if options.get("--level") == "brief" else needed
+
+
+def next_option(arguments: list[str]) -> int:
+    """Where the options begin."""
+    return next((i for i, word in enumerate(arguments) if word.startswith("-")), len(arguments))
+
+
+def whole(
+    name: str, model: Model, parameters: list[str], options: dict[str, str]
+) -> tuple[Computed, list[float]]:
     known, needed = Computed(), []
     known.add(*model.numbers.values())
     if name == "show":
@@ -135,8 +165,21 @@ def collect(arguments: tuple[str, ...]) -> tuple[Computed, list[float]]:
         needed += [value for _, _, value in values.given]
     elif name == "explain":
         needed += explained(known, model, parameters)
+    elif name == "article":
+        article = cr.article(model)
+        for part in ("show", "explain", "step", "check"):
+            also, more = whole(part, model, [], {})
+            known.values |= also.values
+            needed += more if part != "explain" else []
+        cost = article.cost
+        known.add(*map(float, (cost.apart, cost.together, cost.apart - cost.together)))
+        known.add(*(float(len(part)) for part in (model.trained, article.picture.edges)))
+        for entry in article.report.entries:
+            row = (entry.gradient, entry.complex_step, entry.central_difference)
+            needed += [value for value in row if value is not None]
+        known.add(*needed)
     elif name == "step":
-        taken = cr.step(model)
+        taken = cr.step(model, int(options.get("--steps", 1)))
         needed += [taken.losses[0], taken.losses[-1], *taken.parameters.values()]
         known.add(*needed)
     else:

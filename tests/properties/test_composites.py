@@ -223,6 +223,16 @@ def test_folded_jacobian_is_the_opened_form(name: str):
                 assert {use.name for use, _ in uses} <= results
 
 
+@with_jacobian
+def test_pullback_is_the_opened_form(name: str):
+    for case in cases(name, 12):
+        found = reverse(case.op, case.loss, case.operands)
+        folded = reverse(case.op, case.loss, case.operands, folded=True)
+        run = arrays.run([*found.values(), *folded.values()], case.values)
+        for operand in case.operands:
+            assert_close(run[folded[operand]].ravel(), run[found[operand]].ravel(), 1e-12)
+
+
 HUGE = [
     [1e4, -1e4, 0.0],
     [-1e4, -1e4, -1e4],

@@ -13,6 +13,7 @@ from helpers.typeset import HOSTILE
 from properties.test_formulas import same, value
 
 import chainrule as cr
+from chainrule.explanation.documents.article import article_document
 from chainrule.explanation.documents.blocks import (
     Block,
     Break,
@@ -48,6 +49,10 @@ each_example = pytest.mark.parametrize("example", EXAMPLES)
 
 def explained(example: str, language: Language = "en") -> Document:
     return explanation_document(cr.explain(cr.load(example)), Messages(language))
+
+
+def worked(example: str, language: Language = "en") -> Document:
+    return article_document(cr.article(cr.load(example)), Messages(language))
 
 
 def every_block(name: str = "w[0,1]", words: str = "words") -> tuple[Block, ...]:
@@ -86,10 +91,11 @@ def every_block(name: str = "w[0,1]", words: str = "words") -> tuple[Block, ...]
 @each_language
 @each_example
 def test_pages_are_valid_and_small(example: str, language: Language) -> None:
-    page = html(explained(example, language))
-    assert parsed(page).find("head/title").text == example
-    assert len(page.encode()) < 400_000
-    assert page == html(explained(example, language))
+    for write in (explained, worked):
+        page = html(write(example, language))
+        assert example in parsed(page).find("head/title").text
+        assert len(page.encode()) < 400_000
+        assert page == html(write(example, language))
 
 
 @each_language
@@ -151,11 +157,11 @@ def test_a_parameter_is_found_by_its_name(name: str, anchor: str) -> None:
 @each_language
 @each_example
 def test_the_numbers_are_those_of_the_text(example: str, language: Language) -> None:
-    document = explained(example, language)
-    rows = "\n".join(row.text for row in terminal_rows(document, 400))
-    main = parsed(html(document)).find("body/main")
-    assert values(text(main)) == values(rows)
-    assert len(values(rows)) > 20
+    for document in (explained(example, language), worked(example, language)):
+        rows = "\n".join(row.text for row in terminal_rows(document, 400))
+        main = parsed(html(document)).find("body/main")
+        assert values(text(main)) == values(rows)
+        assert len(values(rows)) > 20
 
 
 @each_example
@@ -303,8 +309,8 @@ ATTRIBUTES = {
         "alttext",
         "displaystyle",
     ),
-    *("mathvariant", "form", "xmlns", "viewBox", "width", "height", "x", "y", "x1", "y1", "x2"),
-    *("y2", "cx", "cy", "r", "dy", "stroke-width"),
+    *("mathvariant", "form", "xmlns", "viewBox", "width", "x", "y", "x1", "y1", "x2"),
+    *("y2", "cx", "cy", "r", "dy", "stroke-width", "style"),
 }
 
 

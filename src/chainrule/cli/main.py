@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from chainrule.errors import ChainruleError, Fault, InputError, printable
+from chainrule.explanation.documents.choices import LEVELS, Choices, Level
 from chainrule.explanation.documents.formats import DOCUMENTS
 
 if TYPE_CHECKING:
+    from chainrule.explanation.article import Article
     from chainrule.explanation.documents.blocks import Document
     from chainrule.explanation.messages import Language, Words
     from chainrule.explanation.schema import Explanation
@@ -88,6 +90,12 @@ def model_options(function: Command) -> Command:
         ),
         click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text."),
         click.option(
+            "--digits",
+            type=click.IntRange(1, 17),
+            metavar="N",
+            help="Significant digits, with ≈ where they are not exact.  [default: all]",
+        ),
+        click.option(
             "--lang",
             type=click.Choice(["en", "zh"]),
             help="The language of the document.  [default: that of LANG]",
@@ -97,6 +105,14 @@ def model_options(function: Command) -> Command:
     return function
 
 
+level_option = click.option(
+    "--level",
+    type=click.Choice(LEVELS),
+    default="full",
+    show_default=True,
+    help="Leave out the working of each factor, show it, or show every term of every sum too.",
+)
+
 order_option = click.option(
     "--order",
     type=click.Choice(["simultaneous", "sequential"]),
@@ -104,9 +120,34 @@ order_option = click.option(
 )
 
 
+def document_options(function: Command) -> Command:
+    """What every command takes that writes a document in a format of choice."""
+    for decorate in (
+        order_option,
+        level_option,
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(list(ENDINGS.values())),
+            help="The format.  [default: by the ending of -o FILE, else text]",
+        ),
+        click.option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help='Write the document to FILE ("-": standard output).',
+        ),
+    ):
+        function = decorate(function)
+    return function
+
+
 @command.command(epilog=STATUS)
 @model_options
-def show(model: str, as_json: bool, lang: Any, **choices: Any) -> None:
+@level_option
+def show(
+    model: str, as_json: bool, lang: Any, digits: int | None, level: Level, **choices: Any
+) -> None:
     """The forward pass: every quantity of MODEL, with formula and number.
 
     \b
@@ -124,7 +165,7 @@ def show(model: str, as_json: bool, lang: Any, **choices: Any) -> None:
     else:
         from chainrule.explanation.documents.compose import values_document
 
-        _print_document(values_document(values, _words(lang)))
+        _print_document(values_document(values, _words(lang), Choices(level, digits)))
     error = non_finite(list(values.lines))
     if error is not None:
         raise error
@@ -133,16 +174,7 @@ def show(model: str, as_json: bool, lang: Any, **choices: Any) -> None:
 @command.command(epilog=STATUS)
 @model_options
 @click.argument("parameters", metavar="[PARAMETER]...", nargs=-1)
-@order_option
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(list(ENDINGS.values())),
-    help="Text, Markdown or JSON.  [default: by the ending of -o FILE, else text]",
-)
-@click.option(
-    "-o", "--output", metavar="FILE", help='Write the document to FILE ("-": standard output).'
-)
+@document_options
 def explain(
     model: str,
     parameters: tuple[str, ...],
@@ -151,6 +183,8 @@ def explain(
     output: str | None,
     as_json: bool,
     lang: Any,
+    digits: int | None,
+    level: Level,
     **choices: Any,
 ) -> None:
     """The derivation of each PARAMETER's gradient (default: of all that are trained).
@@ -166,18 +200,46 @@ def explain(
 
     chosen = _format(form, output, as_json)
     explanation = api.explain(_load(model, **choices), parameters, order=order)
-    if output is not None and output != "-":
-        from chainrule.frontends.files import write_atomic
-
-        write_atomic(output, _document(explanation, chosen, lang))
-        click.echo(f"wrote {printable(output)}", err=True)
-    elif chosen == "text":
-        from chainrule.explanation.documents.compose import explanation_document
-
-        _print_document(explanation_document(explanation, _words(lang)))
-    else:
-        click.echo(_document(explanation, chosen, lang), nl=False)
+    _deliver(explanation, chosen, output, lang, Choices(level, digits))
     if any(item.checks.get("verdict") == "disagrees" for item in explanation.derivations):
+        raise SystemExit(1)
+
+
+@command.command(epilog=STATUS)
+@model_options
+@document_options
+@click.option(
+    "--also",
+    metavar="NAME=VALUE,...",
+    multiple=True,
+    help="Take the step again with other numbers; may be repeated.",
+)
+def article(
+    model: str,
+    order: Any,
+    form: str | None,
+    output: str | None,
+    as_json: bool,
+    lang: Any,
+    digits: int | None,
+    level: Level,
+    also: tuple[str, ...],
+    **choices: Any,
+) -> None:
+    """A whole worked example of MODEL: from the network to the update and its check.
+
+    \b
+    Examples:
+      chainrule article seed -o seed.html
+      chainrule article net.toml -o net.pdf --lang zh --digits 4
+    """
+    import chainrule.api as api
+
+    chosen = _format(form, output, as_json)
+    others = [_numbers(pairs.split(","), "--also") for pairs in also]
+    written = api.article(_load(model, **choices), order=order, also=others)
+    _deliver(written, chosen, output, lang, Choices(level, digits))
+    if not written.report.passed:
         raise SystemExit(1)
 
 
@@ -197,24 +259,42 @@ def explain(
     metavar="FILE",
     help='Write the updated model in the format that it came in ("-": standard output).',
 )
+@click.option(
+    "--plot",
+    metavar="FILE",
+    help="Draw loss and parameters over the steps: FILE.svg, FILE.png or FILE.pdf.",
+)
 def step(
-    model: str, steps: int, order: Any, output: str | None, as_json: bool, lang: Any, **choices: Any
+    model: str,
+    steps: int,
+    order: Any,
+    output: str | None,
+    plot: str | None,
+    as_json: bool,
+    lang: Any,
+    digits: int | None,
+    **choices: Any,
 ) -> None:
     """Take steps of gradient descent: the loss before and after, the new parameters.
 
     \b
     Examples:
-      chainrule step seed --steps 100
+      chainrule step seed --steps 100 --plot curves.svg
       chainrule step net.toml -o trained.toml
     """
     import chainrule.api as api
 
     if as_json and output == "-":
         raise click.UsageError("--json and -o - would both write to standard output")
+    if plot is not None:
+        _check_plot(plot, lang)  # before the steps, which may take their time
     loaded = _load(model, **choices)
-    taken = api.step(loaded, steps, order=order)
-    if output is not None:
-        text = api.updated_text(taken)
+    taken = api.step(loaded, steps, order=order, follow=plot is not None)
+    text = None if output is None else api.updated_text(taken)
+    if plot is not None:
+        api.plot(taken, plot, language=_words(lang).language)
+        click.echo(f"wrote {printable(plot)}", err=True)
+    if text is not None and output is not None:
         if output == "-":
             click.echo(text, nl=False)
             return
@@ -227,12 +307,12 @@ def step(
     else:
         from chainrule.explanation.documents.compose import steps_document
 
-        _print_document(steps_document(taken, _words(lang)))
+        _print_document(steps_document(taken, _words(lang), Choices(digits=digits)))
 
 
 @command.command(epilog=STATUS)
 @model_options
-def check(model: str, as_json: bool, lang: Any, **choices: Any) -> None:
+def check(model: str, as_json: bool, lang: Any, digits: int | None, **choices: Any) -> None:
     """Check every gradient against derivatives that know nothing of the chain rule.
 
     Complex steps where every function allows them, central differences always;
@@ -251,7 +331,7 @@ def check(model: str, as_json: bool, lang: Any, **choices: Any) -> None:
     else:
         from chainrule.explanation.documents.compose import report_document
 
-        _print_document(report_document(report, _words(lang)))
+        _print_document(report_document(report, _words(lang), Choices(digits=digits)))
     if not report.passed:
         raise SystemExit(1)
 
@@ -266,8 +346,8 @@ def _load(model: str, overrides: Sequence[str], loss: str | None, train: str | N
     return api.load(model, loss=loss, trained=trained, values=_numbers(overrides))
 
 
-def _numbers(overrides: Sequence[str]) -> dict[str, float]:
-    """The pairs of `--set`. Raises: InputError with a fault for each bad one."""
+def _numbers(overrides: Sequence[str], option: str = "--set") -> dict[str, float]:
+    """The pairs of `option`. Raises: InputError with a fault for each bad one."""
     faults, values = [], {}
     for pair in overrides:
         name, equals, text = pair.partition("=")
@@ -276,8 +356,8 @@ def _numbers(overrides: Sequence[str]) -> dict[str, float]:
         except ValueError:
             value = math.nan
         if not equals or not name.strip() or not math.isfinite(value):
-            needs = "NAME=VALUE with a finite number, for example --set w7=0.5"
-            faults.append(Fault("OptionError", f"--set {pair}", needs=needs))
+            needs = f"NAME=VALUE with a finite number, for example {option} w7=0.5"
+            faults.append(Fault("OptionError", f"{option} {pair}", needs=needs))
         values[name.strip()] = value
     if faults:
         raise InputError(*faults)
@@ -317,13 +397,48 @@ def _format(form: str | None, output: str | None, as_json: bool) -> str:
     return ENDINGS[ending]
 
 
-def _document(explanation: Explanation, form: str, lang: Language | None) -> str | bytes:
-    """An explanation in a format, with a newline at its end."""
+def _deliver(
+    result: Explanation | Article,
+    form: str,
+    output: str | None,
+    lang: Language | None,
+    choices: Choices,
+) -> None:
+    """Write a result in a format, to a file or to standard output."""
+    if form == "text" and output in (None, "-"):
+        _print_document(_composed(result, lang, choices))
+        return
     if form == "json":
-        return _json(explanation.as_json()) + "\n"
-    from chainrule.explanation.documents.compose import explanation_document
+        content: str | bytes = _json(result.as_json()) + "\n"
+    else:
+        content = DOCUMENTS[form].write(_composed(result, lang, choices))
+    if output is None or output == "-":
+        click.echo(content, nl=False)
+        return
+    from chainrule.frontends.files import write_atomic
 
-    return DOCUMENTS[form].write(explanation_document(explanation, _words(lang)))
+    write_atomic(output, content)
+    click.echo(f"wrote {printable(output)}", err=True)
+
+
+def _composed(result: Explanation | Article, lang: Language | None, choices: Choices) -> Document:
+    from chainrule.explanation.documents.article import article_document
+    from chainrule.explanation.documents.compose import explanation_document
+    from chainrule.explanation.schema import Explanation
+
+    if isinstance(result, Explanation):
+        return explanation_document(result, _words(lang), choices)
+    return article_document(result, _words(lang), choices)
+
+
+def _check_plot(file: str, lang: Language | None) -> None:
+    """Raises: InputError where no such plot can be drawn; says where Chinese cannot be shown."""
+    from chainrule.explanation.documents.plot import plot_format, plot_language
+
+    plot_format(file)
+    wanted = _words(lang).language
+    if plot_language(wanted) != wanted:
+        click.echo("no font here has Chinese characters: the plot is labelled in English", err=True)
 
 
 def _print_document(document: Document) -> None:

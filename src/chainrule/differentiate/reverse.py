@@ -32,8 +32,18 @@ def times(op: Builder, left: Node, right: Node) -> Node:
     return op.apply("mul", left, right)
 
 
-def contributions(op: Builder, node: Node, adjoint: Node) -> list[tuple[Node, Node]]:
-    """What one step hands back: (operand, its share of the adjoint) pairs."""
+def contributions(
+    op: Builder, node: Node, adjoint: Node, folded: bool = False
+) -> list[tuple[Node, Node]]:
+    """What one step hands back: (operand, its share of the adjoint) pairs.
+
+    With `folded`, the result of a composite hands back to the composite's operands.
+    """
+    if folded and node.fold is not None:
+        pullback = node.fold.composite.pullback
+        assert pullback is not None
+        operands = node.fold.operands
+        return list(zip(operands, pullback(op, adjoint, node, *operands), strict=True))
     primitive = node.primitive
     if isinstance(primitive, Pointwise):
         environment = dict(zip(primitive.operands, node.inputs, strict=True), y=node)
@@ -61,11 +71,13 @@ def reverse(
     wrt: Collection[Node],
     seed: Node | None = None,
     stop: Callable[[Node], bool] | None = None,
+    folded: bool = False,
 ) -> dict[Node, Node]:
     """The adjoint of each of `wrt` that `output` depends on.
 
     `seed` is the adjoint of `output` (ones by default, which is the gradient of
-    a scalar).  Nodes for which `stop` holds are taken as given.
+    a scalar).  Nodes for which `stop` holds are taken as given.  With `folded`,
+    composites are differentiated as one step, not in the steps that they are made of.
 
     Shapes: each adjoint has the shape of its node.
     """
@@ -89,7 +101,7 @@ def reverse(
         if given(node):
             continue
         parts: dict[Node, list[Node]] = {}
-        for operand, share in contributions(op, node, adjoint):
+        for operand, share in contributions(op, node, adjoint, folded):
             if operand in reaches:
                 parts.setdefault(operand, []).append(share)
         for operand, own in parts.items():

@@ -8,12 +8,20 @@ from chainrule.errors import Fault, NumericError
 from chainrule.explanation.derivation import SATURATED_BELOW, Line
 from chainrule.graph.model import Convention, Model
 from chainrule.graph.node import Node, topological
+from chainrule.graph.passes.prune import depending
 from chainrule.graph.passes.unroll import Unrolled
 from chainrule.graph.trace import Trace
 from chainrule.primitives import Pointwise
 from chainrule.primitives.record import evaluate
 
-__all__ = ["Values", "is_saturated", "non_finite", "quantities", "raise_non_finite"]
+__all__ = [
+    "Values",
+    "is_saturated",
+    "non_finite",
+    "parts_of_loss",
+    "quantities",
+    "raise_non_finite",
+]
 
 
 @dataclass(frozen=True)
@@ -30,11 +38,32 @@ class Values:
     saturated: tuple[str, ...]
     conventions: tuple[Convention, ...]
 
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Every number by its name, given and computed."""
+        own = {line.symbol: line.value for line in self.lines}
+        return {name: value for name, _, value in self.given} | own
+
 
 def quantities(unrolled: Unrolled, outputs: list[Node]) -> list[Node]:
     """The named, computed scalar nodes that array nodes `outputs` need, layer by layer."""
     entries = (entry for node in topological(outputs) for entry in unrolled.entries[node])
     return [node for node in dict.fromkeys(entries) if node.name is not None and node.inputs]
+
+
+def parts_of_loss(model: Model) -> frozenset[str]:
+    """The quantities that compare outputs with targets, down to the loss itself."""
+    entries = model.unrolled.entries
+    loss = entries[model.loss][0]
+    order = topological([loss])
+    targets = {
+        entry for leaf in model.leaves if leaf.role == "target" for entry in entries[leaf.node]
+    }
+    return frozenset(
+        node.name
+        for node in depending(order, targets, lambda node: False) | {loss}
+        if node.name is not None and node.inputs
+    )
 
 
 def is_saturated(unrolled: Unrolled, node: Node, trace: Trace) -> bool:

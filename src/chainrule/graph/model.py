@@ -199,6 +199,12 @@ class Model:
                 changed.__dict__[name] = self.__dict__[name]
         return changed
 
+    @property
+    def examples(self) -> int:
+        """How many examples the inputs hold: the rows of an input that is a table."""
+        tables = (leaf.node for leaf in self.leaves if leaf.role == "input")
+        return next((node.shape[0] for node in tables if len(node.shape) == 2), 1)
+
     def in_stable_form(self) -> Model | None:
         """The same function of the same numbers by `stable`, or None where there is none."""
         if self.stable is None:

@@ -55,6 +55,10 @@ def _softmax_jacobian(
     )
 
 
+def _softmax_pullback(op: Any, g: Any, y: Any, x: Any) -> tuple[Any]:
+    return (op.mul(y, op.sub(g, _along_last(op, x, op.sum(op.mul(g, y), _last(x))))),)
+
+
 def _log_softmax(op: Any, x: Any, name: Name = _unnamed) -> Any:
     shifted, _, total = _powers(op, x, name)
     return op.sub(shifted, _along_last(op, x, name("logsum", op.log(total))))
@@ -64,6 +68,10 @@ def _log_softmax_jacobian(
     op: Any, y: Sequence[Any], i: int, x: Sequence[Any]
 ) -> tuple[Sequence[Any], ...]:
     return ([op.sub(1.0, op.exp(y[k])) if k == i else op.neg(op.exp(y[k])) for k in range(len(x))],)
+
+
+def _log_softmax_pullback(op: Any, g: Any, y: Any, x: Any) -> tuple[Any]:
+    return (op.sub(g, op.mul(_along_last(op, x, op.sum(g, _last(x))), op.exp(y))),)
 
 
 def _row_log_softmax(op: Any, x: Sequence[Any]) -> list[Any]:
@@ -93,6 +101,15 @@ def _categorical_from_logits_jacobian(
     )
 
 
+def _categorical_from_logits_pullback(op: Any, g: Any, y: Any, t: Any, x: Any) -> tuple[Any, Any]:
+    shares = _along_last(op, x, g)
+    total = _along_last(op, x, op.sum(t, _last(t)))
+    return (
+        op.mul(shares, op.neg(op.composite("log_softmax", x))),
+        op.mul(shares, op.sub(op.mul(total, op.composite("softmax", x)), t)),
+    )
+
+
 def _mean(op: Any, x: Any) -> Any:
     return op.div(op.sum(x), float(math.prod(x.shape)))
 
@@ -108,6 +125,7 @@ SOFTMAX = Composite(
     ("x",),
     define=_softmax,
     jacobian=_softmax_jacobian,
+    pullback=_softmax_pullback,
     notation="softmax(x)",
     formula="∂y[i]/∂x[k] = y[i] · ([i = k] − y[k])",
     source="Bridle (1990), NIPS; shifted by max x, which cancels",
@@ -118,6 +136,7 @@ LOG_SOFTMAX = Composite(
     ("x",),
     define=_log_softmax,
     jacobian=_log_softmax_jacobian,
+    pullback=_log_softmax_pullback,
     notation="ln softmax(x)",
     formula="∂y[i]/∂x[k] = [i = k] − exp(y[k])",
     source="The logarithm of softmax, without forming its quotient",
@@ -197,6 +216,7 @@ CATEGORICAL_CROSS_ENTROPY_FROM_LOGITS = Composite(
     ("t", "x"),
     define=_categorical_from_logits,
     jacobian=_categorical_from_logits_jacobian,
+    pullback=_categorical_from_logits_pullback,
     notation="−∑ t ln softmax(x)",
     formula="∂E/∂x[k] = softmax(x)[k] · ∑t − t[k]",
     source="The same loss of softmax(x), in a form that cannot overflow",

@@ -10,12 +10,21 @@ comparisons, `a if c else b`, and calls of primitives by name.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
 
-__all__ = ["Apply", "Formula", "Number", "Symbol", "interpret", "parse", "substitute"]
+__all__ = [
+    "Apply",
+    "Formula",
+    "Number",
+    "Symbol",
+    "interpret",
+    "parse",
+    "substitute",
+    "symbols_within",
+]
 
 T = TypeVar("T")
 
@@ -119,6 +128,17 @@ def substitute(formula: Formula, bindings: Mapping[str, Formula]) -> Formula:
     return formula
 
 
+def symbols_within(formula: Formula) -> Iterator[str]:
+    """The names that a formula speaks of, from left to right."""
+    stack = [formula]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Symbol):
+            yield item.name
+        elif isinstance(item, Apply):
+            stack.extend(reversed(item.arguments))
+
+
 def interpret(
     formula: Formula,
     environment: Mapping[str, T],
@@ -130,13 +150,13 @@ def interpret(
     `number` makes a literal, `apply(operation, *arguments)` applies a primitive,
     `environment` holds what the symbols stand for.
     """
-    match formula:
-        case Number(value):
-            return number(value)
-        case Symbol(name):
-            return environment[name]
-        case Apply(operation, arguments):
-            return apply(
-                operation,
-                *(interpret(item, environment, number, apply) for item in arguments),
-            )
+    # A long sum leans to the left: walk down it instead of recursing.
+    spine: list[Apply] = []
+    while isinstance(formula, Apply):
+        spine.append(formula)
+        formula = formula.arguments[0]
+    value = number(formula.value) if isinstance(formula, Number) else environment[formula.name]
+    for step in reversed(spine):
+        rest = (interpret(item, environment, number, apply) for item in step.arguments[1:])
+        value = apply(step.operation, value, *rest)
+    return value

@@ -25,13 +25,16 @@ Term = tuple[tuple[int, int], ...]
 """One product of operand entries: (operand number, flat index) pairs."""
 
 
-def evaluate(formula: str, environment: Mapping[str, Any], which: Which = "scalar_kernel") -> Any:
+def evaluate(
+    formula: str | Formula, environment: Mapping[str, Any], which: Which = "scalar_kernel"
+) -> Any:
     """A formula's value on numbers, by the primitives' scalar or array kernels."""
 
     def apply(operation: str, *arguments: Any) -> Any:
         return getattr(REGISTRY[operation], which)(*arguments)
 
-    return interpret(parse(formula), environment, float, apply)
+    tree = parse(formula) if isinstance(formula, str) else formula
+    return interpret(tree, environment, float, apply)
 
 
 REGISTRY: dict[str, Primitive] = {}
@@ -171,9 +174,10 @@ class Composite:
     `define(op, *operands, **attributes)` builds it through `op`.  `jacobian`,
     where it is given, is the folded factor: `jacobian(op, y, i, *operands)` gets
     one row of scalar nodes for each operand and for the result, and returns for
-    each operand the derivatives of `y[i]` with respect to its entries.  `formula`
-    is what the Jacobian says in print; a property test shows that both agree with
-    the opened form.
+    each operand the derivatives of `y[i]` with respect to its entries; and
+    `pullback(op, g, y, *operands)` is the same on arrays: the adjoint of each operand
+    from the result's adjoint `g`, row by row.  `formula` is what the Jacobian says in
+    print; property tests show that all three agree with the opened form.
     """
 
     name: str
@@ -183,6 +187,7 @@ class Composite:
     formula: str
     source: str
     jacobian: Callable[..., tuple[Sequence[Any], ...]] | None = None
+    pullback: Callable[..., tuple[Any, ...]] | None = None
     saturates: bool = False
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from chainrule.errors import Fault, InputError, NumericError
 from chainrule.graph.build import Builder
 from chainrule.graph.model import Model, Order
 from chainrule.graph.node import Node
+from chainrule.train.history import MOST_FOLLOWED, History, Read, Recorder, steepest
 
 __all__ = ["STEP_SCHEMA", "Steps", "needed_rate", "take_steps"]
 
@@ -26,7 +27,7 @@ class Steps:
     """What some steps did.
 
     `losses` holds the loss before each step and after the last one; `model` has
-    the new parameters.
+    the new parameters; `history`, where it was asked for, has those on the way.
     """
 
     model: Model
@@ -34,6 +35,7 @@ class Steps:
     order: Order
     losses: tuple[float, ...]
     engine: str
+    history: History | None = None
 
     @property
     def count(self) -> int:
@@ -83,12 +85,14 @@ def take_steps(
     count: int = 1,
     order: Order | None = None,
     progress: Callable[[int, float], None] | None = None,
+    follow: bool = False,
 ) -> Steps:
     """`count` steps of gradient descent.
 
-    `progress(step, loss)` is called before each step.  Raises: InputError
-    without a learning rate or without trained parameters; NumericError when the
-    loss or a parameter stops being finite.
+    `progress(step, loss)` is called before each step.  With `follow` the
+    parameters are followed on the way.  Raises: InputError without a learning
+    rate or without trained parameters; NumericError when the loss or a parameter
+    stops being finite.
     """
     rate = needed_rate(model)
     chosen: Order = order or model.order
@@ -98,8 +102,11 @@ def take_steps(
         )
     scalar = reference.takes(model)
     descent, values, name_of = (_scalar if scalar else _arrays)(model, rate, chosen)
+    recorder = _recorder(model, descent, values, count, scalar) if follow else None
     losses: list[float] = []
     for number in range(count):
+        if recorder is not None:
+            recorder.record(number, values)
         loss, _, changed = descent.step(values)
         losses.append(float(loss))
         if progress is not None:
@@ -108,6 +115,8 @@ def take_steps(
         _check_finite(f"step {number + 1}", float(loss), changed, name_of)
     losses.append(float(descent.evaluate(values)))
     _check_finite(f"after step {count}", losses[-1], {}, name_of)
+    if recorder is not None:
+        recorder.record(count, values)
     changed_leaves = _collected(model, values, scalar)
     return Steps(
         model.with_leaves(changed_leaves),
@@ -115,6 +124,7 @@ def take_steps(
         chosen,
         tuple(losses),
         "reference" if scalar else "numpy",
+        None if recorder is None else recorder.history(),
     )
 
 
@@ -137,6 +147,27 @@ def _arrays(model: Model, rate: float, order: Order) -> Prepared:
     values = {**arrays.leaf_arrays(model), symbol: rate}
     names = {leaf.node: leaf.labels[0] for leaf in model.leaves}
     return array_descent(model, symbol, order), values, lambda node: f"{names[node]}, ..."
+
+
+def _recorder(
+    model: Model, descent: Descent, values: dict[Node, Any], count: int, scalar: bool
+) -> Recorder:
+    names: Sequence[str] = model.trained
+    total = len(names)
+    if total > MOST_FOLLOWED:
+        _, gradients, _ = descent.step(values)
+        names = steepest(names, _reader(model, names, scalar)(gradients))
+    return Recorder(names, total, count, _reader(model, names, scalar))
+
+
+def _reader(model: Model, names: Sequence[str], scalar: bool) -> Read:
+    """What looks `names` up among the values of a run."""
+    entries = [model.entry_of[name] for name in names]
+    places = [(model.leaves[leaf].node, flat) for leaf, flat in entries]
+    if scalar:
+        nodes = [model.unrolled.entries[leaf][flat] for leaf, flat in places]
+        return lambda values: [values[node] for node in nodes]
+    return lambda values: [float(values[leaf].ravel()[flat]) for leaf, flat in places]
 
 
 def _check_finite(

@@ -143,9 +143,18 @@ class Equation:
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """Names and their numbers, in no need of a row each."""
+    """Names and their numbers, in no need of a row each; of those `rounded`, with ≈."""
 
     pairs: tuple[tuple[str, float], ...]
+    rounded: frozenset[str] = frozenset()
+
+    @property
+    def equations(self) -> tuple[Equation, ...]:
+        """The same as an equation each."""
+        return tuple(
+            Equation(Name(name), (Right(Number(value), "≈" if name in self.rounded else "="),))
+            for name, value in self.pairs
+        )
 
 
 Cell = str | float | Name | Derivative

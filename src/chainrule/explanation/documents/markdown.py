@@ -15,16 +15,14 @@ from chainrule.explanation.documents.blocks import (
     Entries,
     Equation,
     Heading,
-    Name,
     Number,
     Paragraph,
     Recomputed,
-    Right,
     Table,
     Title,
 )
-from chainrule.explanation.documents.drawing import sketch
 from chainrule.explanation.documents.pieces import LATEX, write
+from chainrule.explanation.documents.sketch import sketch
 
 __all__ = ["markdown"]
 
@@ -51,9 +49,8 @@ def _block(block: Block, symbols: Mapping[str, str]) -> str:
             return f"*{_text(text)}*" if style == "note" else _text(text)
         case Equation():
             return _equation(block, symbols)
-        case Entries(pairs):
-            equations = (Equation(Name(name), (Right(Number(value)),)) for name, value in pairs)
-            return "\n".join(f"- ${_sides(item, symbols)[0]}$" for item in equations)
+        case Entries():
+            return "\n".join(f"- ${_sides(item, symbols)[0]}$" for item in block.equations)
         case Table():
             return _table(block, symbols)
         case Diagram(picture):

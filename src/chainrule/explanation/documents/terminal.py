@@ -28,8 +28,8 @@ from chainrule.explanation.documents.blocks import (
     Words,
     Written,
 )
-from chainrule.explanation.documents.drawing import sketch
 from chainrule.explanation.documents.layout import Page, Row, Side
+from chainrule.explanation.documents.sketch import sketch
 from chainrule.explanation.printers.boxes import Box, beside, cells, fraction, line
 from chainrule.explanation.printers.unicode import inline, pretty_number, stacked
 
@@ -72,8 +72,11 @@ class _Terminal:
                 page.heading(text, "heading" if level == 1 else "plain")
             case Paragraph(text, style, level):
                 page.add(text, style, INDENTS[level])
-            case Entries(pairs):
-                items = [f"{name} = {pretty_number(value)}" for name, value in pairs]
+            case Entries(pairs, approximate):
+                items = [
+                    f"{name} {'≈' if name in approximate else '='} {pretty_number(value)}"
+                    for name, value in pairs
+                ]
                 page.items(items, indent=2)
             case Equation():
                 self._equation(block)

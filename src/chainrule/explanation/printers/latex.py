@@ -117,6 +117,7 @@ _FUNCTIONS = {
     "sin": r"\sin",
     "cos": r"\cos",
     "tanh": r"\tanh",
+    "sigmoid": r"\sigma",
     "maximum": r"\max",
     "minimum": r"\min",
 }
@@ -138,6 +139,8 @@ class _LaTeX(Markup[str]):
         "add": (SUM, " + "),
         "sub": (SUM, " - "),
         "mul": (PRODUCT, r" \cdot "),
+        "hadamard": (PRODUCT, r" \odot "),
+        "entrywise_div": (PRODUCT, r" \oslash "),
     }
     relations: ClassVar = {
         "less": " < ",
@@ -148,6 +151,7 @@ class _LaTeX(Markup[str]):
         "not_equal": r" \ne ",
     }
     times = r" \times "
+    juxtaposed = r"\, "
 
     def text(self, text: str) -> str:
         return text
@@ -168,6 +172,8 @@ class _LaTeX(Markup[str]):
             below = rf"\mathit{{{below}}}"
         if name.subscript:
             written += f"_{{{below}}}"
+        if name.layer:
+            written += f"^{{({name.layer})}}"
         return f"{written}[{name.index}]" if name.index else written
 
     def partial(self, of: str) -> str:
@@ -191,6 +197,15 @@ class _LaTeX(Markup[str]):
     def raised(self, base: str, exponent: str) -> str:
         return f"{base}^{{{exponent}}}"
 
+    def transposed(self, inner: str) -> str:
+        return rf"{inner}^{{\mathsf{{T}}}}"
+
+    def raised_entries(self, base: str, exponent: str) -> str:
+        return rf"{base}^{{\odot {exponent}}}"
+
+    def ones(self, size: str) -> str:
+        return rf"\mathbf{{1}}_{{{size}}}"
+
     def root(self, inner: str) -> str:
         return rf"\sqrt{{{inner}}}"
 
@@ -198,7 +213,7 @@ class _LaTeX(Markup[str]):
         return rf"\left|{inner}\right|"
 
     def function(self, operation: str) -> str:
-        return _FUNCTIONS.get(operation) or rf"\operatorname{{{operation}}}"
+        return _FUNCTIONS.get(operation) or rf"\operatorname{{{text(operation)}}}"
 
     def choice(self, rows: Sequence[tuple[str, str]], otherwise: str) -> str:
         cases = [rf"{value} & \text{{{self.words['if']} }}{when}" for value, when in rows]

@@ -19,14 +19,19 @@ from chainrule.explanation.printers.notation import (
     ATOM,
     CHOICE,
     COMPARISON,
+    MATRIX,
     POWER,
     SUM,
     Notation,
     Values,
+    called,
+    factors,
     flattened,
     guarded,
     over,
+    over_entries,
     times_log,
+    times_log_of_entries,
 )
 from chainrule.primitives import Apply, Formula, Symbol
 
@@ -101,6 +106,33 @@ def _choice(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tu
     return to.choice(rows, to.apart(second, values, COMPARISON)), to.choice_binds
 
 
+def _matrix_product(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tuple[T, int]:
+    parts: list[T] = []
+    for item in factors(arguments):
+        parts += [to.text(to.juxtaposed), to.within(item, values, POWER)]
+    return to.join(parts[1:]), MATRIX
+
+
+def _transposed(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tuple[T, int]:
+    return to.transposed(to.within(arguments[0], values, ATOM)), POWER
+
+
+def _entrywise_power(
+    to: Markup[T], arguments: tuple[Formula, ...], values: Values
+) -> tuple[T, int]:
+    base, exponent = arguments
+    return to.raised_entries(to.within(base, values, ATOM), to.write(exponent, values)), POWER
+
+
+def _ones(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tuple[T, int]:
+    return to.ones(to.write(arguments[0], values)), ATOM
+
+
+def _called(to: Markup[T], arguments: tuple[Formula, ...], values: Values) -> tuple[object, int]:
+    step = called(arguments)
+    return _call(step.operation)(to, step.arguments, values)
+
+
 _RELATIONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 _FUNCTIONS = ("log", "log1p", "expm1", "sin", "cos", "tanh", "erf", "maximum", "minimum")
 
@@ -112,7 +144,12 @@ class Markup(Notation[T]):
     `∂E/∂out_h1`, as a derivative.  `lang` is the language of `if` and `otherwise`.
     """
 
-    negated: ClassVar = {"cross_entropy_term": times_log, "cross_entropy_slope": over}
+    negated: ClassVar = {
+        "cross_entropy_term": times_log,
+        "cross_entropy_slope": over,
+        "entrywise_cross_entropy_term": times_log_of_entries,
+        "entrywise_cross_entropy_slope": over_entries,
+    }
     forms: ClassVar = {
         "div": _quotient,
         "pow": _power,
@@ -122,6 +159,14 @@ class Markup(Notation[T]):
         "where": _choice,
         "cross_entropy_term": guarded(times_log),
         "cross_entropy_slope": guarded(over),
+        "matmul": _matrix_product,
+        "transpose": _transposed,
+        "ones": _ones,
+        "call": _called,
+        "call_rows": _called,
+        "entrywise_pow": _entrywise_power,
+        "entrywise_cross_entropy_term": guarded(times_log_of_entries),
+        "entrywise_cross_entropy_slope": guarded(over_entries),
         **{operation: _comparison(operation) for operation in _RELATIONS},
         **{operation: _call(operation) for operation in _FUNCTIONS},
     }
@@ -131,6 +176,9 @@ class Markup(Notation[T]):
     comma = ", "
     times = ""
     """The sign before a power of ten."""
+
+    juxtaposed = " "
+    """What stands between two matrices that are multiplied."""
 
     choice_binds = CHOICE
 
@@ -188,6 +236,18 @@ class Markup(Notation[T]):
         """Values with their conditions, the first that holds, and the value if none does."""
         raise NotImplementedError
 
+    def transposed(self, inner: T) -> T:
+        """A matrix transposed."""
+        raise NotImplementedError
+
+    def raised_entries(self, base: T, exponent: T) -> T:
+        """Every entry raised to a power."""
+        raise NotImplementedError
+
+    def ones(self, size: T) -> T:
+        """A column of so many ones."""
+        raise NotImplementedError
+
     # ------------------------------------------------------------- what they make
 
     def is_derivative(self, name: str) -> bool:
@@ -199,6 +259,10 @@ class Markup(Notation[T]):
         written = self.symbols.get(name, name)
         parts = split_derivative(written)
         return self.name(split_name(written)) if parts is None else self.derivative(*parts)
+
+    def symbol_binding(self, name: str) -> int:
+        """A raised number of a layer wants brackets where something else is raised."""
+        return POWER if split_name(self.symbols.get(name, name)).layer else ATOM
 
     def derivative(self, over: str, by: str) -> T:
         """∂`over`/∂`by`."""

@@ -76,8 +76,9 @@ def bracket(inner: str) -> str:
     return f"<mrow>{_operator('(', 'prefix')}{inner}{_operator(')', 'postfix')}</mrow>"
 
 
-_FORMS = {"−": "prefix", ", ": "infix"}
-_FUNCTIONS = {"log": "ln", "maximum": "max", "minimum": "min"}
+_TIMES = "\N{INVISIBLE TIMES}"
+_FORMS = {"−": "prefix", ", ": "infix", _TIMES: "infix"}
+_FUNCTIONS = {"sigmoid": "σ", "log": "ln", "maximum": "max", "minimum": "min"}
 _APPLIED = "\N{FUNCTION APPLICATION}"
 
 
@@ -98,7 +99,13 @@ def _identifier(word: str, upright: bool = False) -> str:
 
 class _MathML(Markup[Elements]):
     minus = "−"
-    infix: ClassVar = {"add": (SUM, " + "), "sub": (SUM, " − "), "mul": (PRODUCT, " · ")}
+    infix: ClassVar = {
+        "add": (SUM, " + "),
+        "sub": (SUM, " − "),
+        "mul": (PRODUCT, " · "),
+        "hadamard": (PRODUCT, " ⊙ "),
+        "entrywise_div": (PRODUCT, " ⊘ "),
+    }
     relations: ClassVar = {
         "less": " < ",
         "less_equal": " ≤ ",
@@ -108,6 +115,7 @@ class _MathML(Markup[Elements]):
         "not_equal": " ≠ ",
     }
     times = " × "
+    juxtaposed = _TIMES
 
     def text(self, text: str) -> Elements:
         """A sign; a space before it says that it stands between two things."""
@@ -126,6 +134,9 @@ class _MathML(Markup[Elements]):
                 f"<mn>{name.subscript}</mn>" if name.is_numbered else _identifier(name.subscript)
             )
             element = f"<msub>{element}{below}</msub>"
+        if name.layer:
+            raised = self.bracket(self.digits(name.layer))
+            return self.raised((element,), raised)
         if name.index:
             element = f"<mrow>{element}<mtext>[{name.index}]</mtext></mrow>"
         return (element,)
@@ -150,6 +161,15 @@ class _MathML(Markup[Elements]):
 
     def raised(self, base: Elements, exponent: Elements) -> Elements:
         return (f"<msup>{_row(base)}{_row(exponent)}</msup>",)
+
+    def transposed(self, inner: Elements) -> Elements:
+        return self.raised(inner, (_identifier("T", upright=True),))
+
+    def raised_entries(self, base: Elements, exponent: Elements) -> Elements:
+        return self.raised(base, (*self.text("⊙"), *exponent))
+
+    def ones(self, size: Elements) -> Elements:
+        return (f"<msub><mn>𝟏</mn>{_row(size)}</msub>",)
 
     def root(self, inner: Elements) -> Elements:
         return (f"<msqrt>{_row(inner)}</msqrt>",)

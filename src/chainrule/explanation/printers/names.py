@@ -1,4 +1,4 @@
-"""A quantity's name in the parts that are typeset: base, subscript, index."""
+"""A quantity's name in the parts that are typeset: base, subscript, index, or number of a layer."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ GREEK = "αβγδεζηθικλμνξοπρςστυφχψωϑϕϵΑΒΓΔΕΖΗ�
 """Letters that stand alone as a Latin one does."""
 
 _INDEXED = re.compile(r"(?P<stem>.+?)(?:\[(?P<index>[0-9]+(?:,[0-9]+)*)\])?", re.DOTALL)
+_LAYERED = re.compile(rf"(?P<letter>[A-Za-z{GREEK}])⁽(?P<layer>[⁰¹²³⁴⁵⁶⁷⁸⁹]+)⁾")
+_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _NUMBERED = re.compile(rf"(?P<letter>[A-Za-z{GREEK}])(?P<number>[0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
     """The parts of a name: `out` and `h1`, `w` and `7`, `hidden.weight` and the index `0,1`.
+
+    An array's name is a letter and the number of its `layer`: `W` and `2` for W⁽²⁾.
 
     `underscored` says whether the subscript was written after an underscore.  No
     two names have all parts in common.
@@ -26,6 +30,7 @@ class Name:
     subscript: str = ""
     index: str = ""
     underscored: bool = False
+    layer: str = ""
 
     @property
     def upright(self) -> bool:
@@ -47,7 +52,8 @@ def split_name(name: str) -> Name:
     """The parts of a name.
 
     The subscript is what follows the first underscore, or the digits after a
-    single letter; a dotted name has none.
+    single letter; a dotted name has none.  The number of a layer stands in raised
+    brackets.
 
     Example:
         >>> split_name("net_h1")
@@ -55,6 +61,8 @@ def split_name(name: str) -> Name:
         >>> split_name("w[0,1]").index
         '0,1'
     """
+    if layered := _LAYERED.fullmatch(name):
+        return Name(layered["letter"], layer=layered["layer"].translate(_DIGITS))
     parts = _INDEXED.fullmatch(name)
     if parts is None:
         return Name(name)

@@ -18,20 +18,25 @@ __all__ = [
     "ATOM",
     "CHOICE",
     "COMPARISON",
+    "MATRIX",
     "POWER",
     "PRODUCT",
     "SIGN",
     "SUM",
     "Notation",
+    "called",
     "defined",
+    "factors",
     "flattened",
     "guarded",
     "over",
+    "over_entries",
     "times_log",
+    "times_log_of_entries",
 ]
 
-CHOICE, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(7)
-"""How tightly a form binds, loosest first."""
+CHOICE, COMPARISON, SUM, MATRIX, PRODUCT, SIGN, POWER, ATOM = range(8)
+"""How tightly a form binds, loosest first; a matrix product is bracketed in others."""
 
 T = TypeVar("T")
 Values = Mapping[str, float] | None
@@ -188,6 +193,34 @@ def times_log(target: Formula, probability: Formula) -> Formula:
 def over(target: Formula, probability: Formula) -> Formula:
     """t / p."""
     return Apply("div", (target, probability))
+
+
+def times_log_of_entries(target: Formula, probability: Formula) -> Formula:
+    """t ⊙ ln(p)."""
+    return Apply("hadamard", (target, Apply("call", (Apply("log", (probability,)),))))
+
+
+def over_entries(target: Formula, probability: Formula) -> Formula:
+    """t ⊘ p."""
+    return Apply("entrywise_div", (target, probability))
+
+
+def called(arguments: Sequence[Formula]) -> Apply:
+    """The step that is written by its name."""
+    (step,) = arguments
+    assert isinstance(step, Apply)
+    return step
+
+
+def factors(arguments: Sequence[Formula]) -> list[Formula]:
+    """The factors of a matrix product, which needs no brackets: A, B, C of (AB)C and of A(BC)."""
+    flat: list[Formula] = []
+    for item in arguments:
+        if isinstance(item, Apply) and item.operation == "matmul":
+            flat += factors(item.arguments)
+        else:
+            flat.append(item)
+    return flat
 
 
 def guarded(write: Callable[[Formula, Formula], Formula]) -> Callable[..., tuple[Any, int]]:

@@ -24,7 +24,7 @@ from chainrule.explanation.printers.notation import (
 )
 from chainrule.primitives import Formula
 
-__all__ = ["python", "python_number"]
+__all__ = ["Python", "python", "python_number"]
 
 Form = Callable[[Notation[str], tuple[Formula, ...], Values], tuple[str, int]]
 
@@ -65,7 +65,9 @@ def _choice(to: Notation[str], arguments: tuple[Formula, ...], values: Values) -
     return f"{first} if {condition} else {second}", CHOICE
 
 
-class _Python(Notation[str]):
+class Python(Notation[str]):
+    """Text that Python evaluates."""
+
     infix: ClassVar = {
         "add": (SUM, " + "),
         "sub": (SUM, " - "),
@@ -90,16 +92,20 @@ class _Python(Notation[str]):
     }
 
     def text(self, text: str) -> str:
+        """Text as it is."""
         return text
 
     def join(self, parts: Sequence[str]) -> str:
+        """One string."""
         return "".join(parts)
 
     def bracket(self, inner: str) -> str:
+        """Round ones."""
         return f"({inner})"
 
     def number(self, value: float) -> str:
+        """The shortest text that reads back as the same float."""
         return python_number(value)
 
 
-_PYTHON = _Python()
+_PYTHON = Python()

@@ -50,7 +50,13 @@ _NAMED = {"_": "underscore", ".": "dot", ",": "comma"}
 
 class _Speech(Markup[str]):
     minus = "negative"
-    infix: ClassVar = {"add": (SUM, "plus"), "sub": (SUM, "minus"), "mul": (PRODUCT, "times")}
+    infix: ClassVar = {
+        "add": (SUM, "plus"),
+        "sub": (SUM, "minus"),
+        "mul": (PRODUCT, "times"),
+        "hadamard": (PRODUCT, "elementwise times"),
+        "entrywise_div": (PRODUCT, "elementwise over"),
+    }
     relations: ClassVar = {
         operation: operation
         for operation in (
@@ -63,6 +69,7 @@ class _Speech(Markup[str]):
         )
     }
     comma = "comma"
+    juxtaposed = "matrix times"
     choice_binds = ATOM
 
     def text(self, text: str) -> str:
@@ -85,6 +92,8 @@ class _Speech(Markup[str]):
             if name.underscored and not between_words:
                 parts.append(self.words["underscore"])
             parts.append(self._spelled(name.subscript))
+        if name.layer:
+            return self._said("layer", base=parts[0], layer=name.layer)
         if name.index:
             parts.append(self._said("entry", index=self._spelled(name.index)))
         return self.join(parts)
@@ -116,6 +125,15 @@ class _Speech(Markup[str]):
             return self._said("squared" if exponent == "2" else "cubed", base=base)
         return self._said("power", base=base, exponent=exponent)
 
+    def transposed(self, inner: str) -> str:
+        return self._said("transposed", inner=inner)
+
+    def raised_entries(self, base: str, exponent: str) -> str:
+        return self._said("elementwise power", base=base, exponent=exponent)
+
+    def ones(self, size: str) -> str:
+        return self._said("ones", size=size)
+
     def root(self, inner: str) -> str:
         return self.join([self.words["sqrt"], self.bracket(inner)])
 
@@ -123,7 +141,7 @@ class _Speech(Markup[str]):
         return self.join([self.words["abs"], self.bracket(inner)])
 
     def function(self, operation: str) -> str:
-        return self.words[operation]
+        return self.words.get(operation) or self._said("function", name=self._spelled(operation))
 
     def choice(self, rows: Sequence[tuple[str, str]], otherwise: str) -> str:
         cases = [self._said("case", value=value, condition=when) for value, when in rows]

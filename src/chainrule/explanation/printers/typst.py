@@ -46,12 +46,18 @@ def text(text: str) -> str:
     return '"' + shown.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-_FUNCTIONS = {"log": "ln", "maximum": "max", "minimum": "min"}
-_KNOWN = ("ln", "max", "min", "sin", "cos", "tanh")
+_FUNCTIONS = {"sigmoid": "σ", "log": "ln", "maximum": "max", "minimum": "min"}
+_KNOWN = ("σ", "ln", "max", "min", "sin", "cos", "tanh")
 
 
 class _Typst(Markup[str]):
-    infix: ClassVar = {"add": (SUM, " + "), "sub": (SUM, " - "), "mul": (PRODUCT, " dot.op ")}
+    infix: ClassVar = {
+        "add": (SUM, " + "),
+        "sub": (SUM, " - "),
+        "mul": (PRODUCT, " dot.op "),
+        "hadamard": (PRODUCT, " dot.o "),
+        "entrywise_div": (PRODUCT, " ⊘ "),
+    }
     relations: ClassVar = {
         "less": " < ",
         "less_equal": " <= ",
@@ -77,6 +83,8 @@ class _Typst(Markup[str]):
             written = f"upright({text(name.base)})"
         if name.subscript:
             written += f"_{name.subscript if name.is_numbered else text(name.subscript)}"
+        if name.layer:
+            written += f"^(({name.layer}))"
         return f'{written}"[{name.index}]"' if name.index else written
 
     def partial(self, of: str) -> str:
@@ -99,6 +107,15 @@ class _Typst(Markup[str]):
 
     def raised(self, base: str, exponent: str) -> str:
         return f"{base}^{exponent}" if exponent.isdigit() else f"{base}^({exponent})"
+
+    def transposed(self, inner: str) -> str:
+        return f"{inner}^upright(T)"
+
+    def raised_entries(self, base: str, exponent: str) -> str:
+        return f"{base}^(dot.o {exponent})"
+
+    def ones(self, size: str) -> str:
+        return f"bold(1)_({size})"
 
     def root(self, inner: str) -> str:
         return f"sqrt({inner})"

@@ -6,19 +6,25 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from chainrule.explanation.printers.boxes import Box, beside, fraction, line
+from chainrule.explanation.printers.names import split_name
 from chainrule.explanation.printers.notation import (
     ATOM,
     CHOICE,
     COMPARISON,
+    MATRIX,
     POWER,
     PRODUCT,
     SUM,
     Notation,
     Values,
+    called,
+    factors,
     flattened,
     guarded,
     over,
+    over_entries,
     times_log,
+    times_log_of_entries,
 )
 from chainrule.primitives import Formula, Number
 
@@ -28,6 +34,8 @@ Form = Callable[[Notation[Box], tuple[Formula, ...], Values], tuple[Box, int]]
 
 MINUS = "−"
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_FUNCTIONS = {"sigmoid": "σ", "log": "ln", "maximum": "max", "minimum": "min"}
 
 
 def stacked(
@@ -78,8 +86,12 @@ def _power(to: Notation[Box], arguments: tuple[Formula, ...], values: Values) ->
         raised = line(str(int(exponent.value)).translate(SUPERSCRIPTS))
     else:
         raised = beside([line("^"), _on_one_line(to, exponent, values)])
-    # The exponent stands beside the top row of its base.
-    return beside([written, Box(raised.rows, raised.baseline + written.baseline)]), POWER
+    return _raised(written, raised), POWER
+
+
+def _raised(base: Box, exponent: Box) -> Box:
+    """The exponent stands beside the top row of its base."""
+    return beside([base, Box(exponent.rows, exponent.baseline + base.baseline)])
 
 
 def _exponential(
@@ -112,12 +124,50 @@ def _quotient(to: Notation[Box], arguments: tuple[Formula, ...], values: Values)
     return fraction(over, under), PRODUCT
 
 
+def _matrix_product(
+    to: Notation[Box], arguments: tuple[Formula, ...], values: Values
+) -> tuple[Box, int]:
+    parts = []
+    for item in factors(arguments):
+        parts += [line(" "), to.within(item, values, POWER)]
+    return beside(parts[1:]), MATRIX
+
+
+def _transposed(
+    to: Notation[Box], arguments: tuple[Formula, ...], values: Values
+) -> tuple[Box, int]:
+    return _raised(to.within(arguments[0], values, ATOM), line("ᵀ")), POWER
+
+
+def _entrywise_power(
+    to: Notation[Box], arguments: tuple[Formula, ...], values: Values
+) -> tuple[Box, int]:
+    base, exponent = arguments
+    raised = beside([line("^⊙"), _on_one_line(to, exponent, values)])
+    return _raised(to.within(base, values, ATOM), raised), POWER
+
+
+def _ones(to: Notation[Box], arguments: tuple[Formula, ...], values: Values) -> tuple[Box, int]:
+    return line("𝟏" + to.write(arguments[0], values).rows[0].translate(SUBSCRIPTS)), ATOM
+
+
+def _called(to: Notation[Box], arguments: tuple[Formula, ...], values: Values) -> tuple[Box, int]:
+    step = called(arguments)
+    name = _FUNCTIONS.get(step.operation, step.operation)
+    return _call(step.operation, name)(to, step.arguments, values)
+
+
 class _Unicode(Notation[Box]):
     def __init__(self, symbols: Mapping[str, str]) -> None:
         self.symbols = symbols
 
     minus = MINUS
-    negated: ClassVar = {"cross_entropy_term": times_log, "cross_entropy_slope": over}
+    negated: ClassVar = {
+        "cross_entropy_term": times_log,
+        "cross_entropy_slope": over,
+        "entrywise_cross_entropy_term": times_log_of_entries,
+        "entrywise_cross_entropy_slope": over_entries,
+    }
     forms: ClassVar = {
         "pow": _power,
         "exp": _exponential,
@@ -136,6 +186,14 @@ class _Unicode(Notation[Box]):
         "log": _call("log", "ln"),
         "sqrt": _call("sqrt", "√"),
         **{name: _call(name, name) for name in ("expm1", "log1p", "sin", "cos", "tanh", "erf")},
+        "matmul": _matrix_product,
+        "transpose": _transposed,
+        "ones": _ones,
+        "call": _called,
+        "call_rows": _called,
+        "entrywise_pow": _entrywise_power,
+        "entrywise_cross_entropy_term": guarded(times_log_of_entries),
+        "entrywise_cross_entropy_slope": guarded(over_entries),
     }
 
     def text(self, text: str) -> Box:
@@ -145,7 +203,10 @@ class _Unicode(Notation[Box]):
         return line(self.symbols.get(name, name))
 
     def symbol_binding(self, name: str) -> int:
-        return PRODUCT if "/" in self.symbols.get(name, name) else ATOM
+        written = self.symbols.get(name, name)
+        if "/" in written:
+            return PRODUCT
+        return POWER if split_name(written).layer else ATOM
 
     def join(self, parts: Sequence[Box]) -> Box:
         return beside(parts)
@@ -162,7 +223,13 @@ class _Unicode(Notation[Box]):
         return line(repr(float(value)).replace("-", MINUS))
 
 
-_SIGNS = {"add": (SUM, " + "), "sub": (SUM, f" {MINUS} "), "mul": (PRODUCT, " · ")}
+_SIGNS = {
+    "add": (SUM, " + "),
+    "sub": (SUM, f" {MINUS} "),
+    "mul": (PRODUCT, " · "),
+    "hadamard": (PRODUCT, " ⊙ "),
+    "entrywise_div": (PRODUCT, " ⊘ "),
+}
 
 
 class _Stacked(_Unicode):

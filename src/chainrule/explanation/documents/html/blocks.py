@@ -21,14 +21,13 @@ from chainrule.explanation.documents.blocks import (
     Paragraph,
     Piece,
     Recomputed,
-    Right,
     Table,
     Title,
 )
 from chainrule.explanation.documents.drawing import draw
 from chainrule.explanation.documents.html.anchors import Anchors, link
 from chainrule.explanation.documents.html.mathematics import PHONE, Mathematics
-from chainrule.explanation.documents.html.svg import svg
+from chainrule.explanation.documents.html.svg import LEAST, svg
 from chainrule.explanation.messages import Words
 from chainrule.explanation.printers.mathml import text as escaped
 
@@ -119,8 +118,7 @@ class Blocks:
         return f"<div{classes}{self._scrolled(sides.is_wide)}>{sides.markup}</div>"
 
     def _entries(self, block: Entries) -> str:
-        equations = (Equation(Name(name), (Right(Number(value)),)) for name, value in block.pairs)
-        items = "".join(f"<li>{self._mathematics.line(item)}</li>" for item in equations)
+        items = "".join(f"<li>{self._mathematics.line(item)}</li>" for item in block.equations)
         return f'<ul class="entries">{items}</ul>'
 
     def _scrolled(self, is_wide: bool) -> str:
@@ -172,7 +170,7 @@ class Blocks:
             (title, self._say("page.diagram")),
             (description, block.alternative),
         )
-        return f"<figure{self._scrolled(drawing.width > PHONE)}>{picture}</figure>"
+        return f"<figure{self._scrolled(LEAST * drawing.width > PHONE)}>{picture}</figure>"
 
 
 def _classes(*names: str) -> str:

@@ -7,7 +7,10 @@ from chainrule.explanation.printers.mathml import text as escaped
 from chainrule.explanation.printers.names import is_letter, split_name
 from chainrule.explanation.printers.unicode import pretty_number
 
-__all__ = ["svg"]
+__all__ = ["LEAST", "svg"]
+
+LEAST = 0.7
+"""How far a drawing is made smaller before it is scrolled."""
 
 Described = tuple[str, str]
 """An id and a text."""
@@ -34,7 +37,7 @@ def svg(drawing: Drawing, title: Described, description: Described) -> str:
     return (
         f'<svg role="img" aria-labelledby="{title[0]} {description[0]}" '
         f'viewBox="0 0 {width} {height}" '
-        f'width="{drawing.width:g}em" height="{drawing.height:g}em">'
+        f'width="{drawing.width:.4g}em" style="min-width: {LEAST * drawing.width:.4g}em">'
         f'<title id="{title[0]}">{escaped(title[1])}</title>'
         f'<desc id="{description[0]}">{escaped(description[1])}</desc>{shapes}</svg>'
     )
@@ -69,9 +72,9 @@ def _name(name: str, size: float) -> str:
     parts = split_name(name)
     slanted = ' class="letter"' if is_letter(parts.base) and not parts.upright else ""
     written = f"<tspan{slanted}>{escaped(parts.base)}</tspan>"
-    index = f"[{parts.index}]" if parts.index else ""
     if not parts.subscript:
-        return written + index
+        return written + escaped(name.removeprefix(parts.base))
+    index = f"[{parts.index}]" if parts.index else ""
     down = _length(LOWERED * size)
     below = f'<tspan class="below" dy="{down}">{escaped(parts.subscript)}</tspan>'
     # A place holds for what follows: even where there is no index, it is raised again.
