@@ -24,7 +24,7 @@ PAGES: dict[str, Callable[[], Document]] = {
     "every block": lambda: Document("title", every_block(words="a picture"), "en"),
 }
 PHONE, DESK = 375, 1200
-VIEWS = [(PHONE, "light"), (PHONE, "dark"), (DESK, "light"), (DESK, "dark")]
+VIEWS = ((PHONE, "light"), (DESK, "dark"), (PHONE, "dark"), (DESK, "light"))
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 RUN_AXE = """
@@ -75,13 +75,14 @@ def test_nothing_is_loaded_and_nothing_complained_of(opened: tuple[Page, list[st
     assert opened[1] == []
 
 
-@pytest.mark.parametrize(("width", "scheme"), VIEWS)
-def test_axe_finds_no_barrier(opened: tuple[Page, list[str]], width: int, scheme: str) -> None:
+def test_axe_finds_no_barrier(opened: tuple[Page, list[str]]) -> None:
+    """On the page that has everything in each view, on the long ones in two: axe takes its time."""
     page, _ = opened
-    _viewed(page, width, scheme)
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE)
-    assert page.evaluate(RUN_AXE) == []
+    page.evaluate(AXE)
+    long = page.locator(".equation").count() > 20
+    for width, scheme in VIEWS[: 2 if long else None]:
+        _viewed(page, width, scheme)
+        assert page.evaluate(RUN_AXE) == [], (width, scheme)
 
 
 @pytest.mark.parametrize("width", [320, PHONE, 768, DESK])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import html5lib
@@ -31,6 +32,7 @@ def text(element: Any) -> str:
 
 def formula(element: Any) -> Any:
     """The tree of a side of an equation; a derivative is a name, `∂E/∂w7`, a footnote nothing."""
+    element = copy.deepcopy(element)
     for parent in list(element.iter()):
         for note in [child for child in parent if child.text == "*"]:
             parent.remove(note)
