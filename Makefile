@@ -1,13 +1,13 @@
 # `make test` needs Python 3.11 or later with pip, and nothing else: it makes its own
 # virtual environment, installs the package and what the tests need, and runs them all.
-# Some tests are judged by TeX: where there is none and Debian's packages can be installed,
-# it is; elsewhere those tests are skipped.
+# TeX and Chromium judge some of them: where there is none and Debian's packages can be
+# installed, it is; elsewhere those tests are skipped.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: check test test-long lint tex docs bench clean
+.PHONY: check test test-long lint tex browser docs bench clean
 
 check: test
 
@@ -31,10 +31,17 @@ tex:
 	  $(TEX_PACKAGES) >/dev/null; } || \
 	  echo "no TeX, and no way to install it: its tests are skipped"
 
-test: lint tex
+browser: $(VENV)/installed
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+	  test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	  chromium >/dev/null; } || $(BIN)/playwright install chromium || \
+	  echo "no Chromium, and no way to install it: its tests are skipped"
+
+test: lint tex browser
 	$(BIN)/python -m pytest
 
-test-long: lint tex
+test-long: lint tex browser
 	CHAINRULE_TEST_BUDGET=10 $(BIN)/python -m pytest
 
 docs: $(VENV)/installed

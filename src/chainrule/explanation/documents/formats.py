@@ -60,6 +60,12 @@ def _pdf(document: Document, _: Model) -> bytes:
     return pdf(document)
 
 
+def _html(document: Document, _: Model) -> str:
+    from chainrule.explanation.documents.html import html
+
+    return html(document)
+
+
 DOCUMENTS: Mapping[str, DocumentFormat] = {
     "text": DocumentFormat(".txt", _text),
     "markdown": DocumentFormat(".md", _markdown),
@@ -67,5 +73,6 @@ DOCUMENTS: Mapping[str, DocumentFormat] = {
     "latex-fragment": DocumentFormat("", _latex_fragment),
     "notebook": DocumentFormat(".ipynb", _notebook),
     "pdf": DocumentFormat(".pdf", _pdf),
+    "html": DocumentFormat(".html", _html),
 }
 """By name; what a format needs is imported when it is written."""

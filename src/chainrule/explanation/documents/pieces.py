@@ -17,10 +17,21 @@ from chainrule.explanation.documents.blocks import (
     Written,
 )
 from chainrule.explanation.messages import Language
-from chainrule.explanation.printers import latex, speech, typst
+from chainrule.explanation.printers import latex, mathml, speech, typst
 from chainrule.explanation.printers.markup import words
 
-__all__ = ["LATEX", "SIGNS", "Script", "aligned", "speech_script", "typst_script", "write"]
+__all__ = [
+    "LATEX",
+    "SIGNS",
+    "Script",
+    "aligned",
+    "mathml_script",
+    "speech_script",
+    "typst_script",
+    "write",
+]
+
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +92,32 @@ def typst_script(lang: Language) -> Script:
     )
 
 
-def speech_script(lang: Language) -> Script:
-    """Words of a language, to be read aloud."""
-    said = words(lang)
-    signs = {"·": "times", "+": "plus", "−": "minus", "=": "equal"}
+def mathml_script(language: Language) -> Script:
+    """MathML, in the language of its `if` and `otherwise`; every piece is one element."""
     return Script(
-        formula=functools.partial(speech.speech, lang=lang),
-        name=functools.partial(speech.name, lang=lang),
-        derivative=functools.partial(speech.derivative, lang=lang),
-        number=functools.partial(speech.number, lang=lang),
+        formula=functools.partial(mathml.mathml, lang=language),
+        name=mathml.name,
+        derivative=mathml.derivative,
+        number=mathml.number,
+        # Spaces at the ends of an element would not be seen.
+        words=lambda text: f"<mtext>{mathml.text(text).replace(' ', NO_BREAK_SPACE)}</mtext>",
+        signs={sign: f"<mo>{sign}</mo>" for sign in "·+−=≈"} | {"": ""},
+        bracket=mathml.bracket,
+        raised=lambda inner: f"<msup>{inner}<mo>+</mo></msup>",
+    )
+
+
+def speech_script(language: Language) -> Script:
+    """Plain words, as a screen reader says them."""
+    said = words(language)
+    signs = {"·": "times", "+": "plus", "−": "minus", "=": "equal", "≈": "approximately"}
+    return Script(
+        formula=functools.partial(speech.speech, lang=language),
+        name=functools.partial(speech.name, lang=language),
+        derivative=functools.partial(speech.derivative, lang=language),
+        number=functools.partial(speech.number, lang=language),
         words=str.strip,
-        signs={sign: f" {said[word]} " for sign, word in signs.items()} | {"": " "},
+        signs={sign: f" {said[key]} " for sign, key in signs.items()} | {"": " "},
         bracket=lambda inner: said["bracket"].format(inner=inner),
         raised=lambda inner: said["updated"].format(name=inner),
     )

@@ -14,7 +14,7 @@ from chainrule.explanation.printers.notation import PRODUCT, SUM
 from chainrule.explanation.printers.speech import speech
 from chainrule.primitives import Formula
 
-__all__ = ["derivative", "math", "mathml", "name", "number", "text", "wrapped"]
+__all__ = ["bracket", "derivative", "math", "mathml", "name", "number", "text", "wrapped"]
 
 Display = Literal["block", "inline"]
 Elements = tuple[str, ...]
@@ -71,8 +71,20 @@ def text(text: str) -> str:
     return html.escape(printable(text, len(text)))
 
 
+def bracket(inner: str) -> str:
+    """One element in brackets, as one element."""
+    return f"<mrow>{_operator('(', 'prefix')}{inner}{_operator(')', 'postfix')}</mrow>"
+
+
+_TIMES = "\N{INVISIBLE TIMES}"
+_FORMS = {"−": "prefix", ", ": "infix", _TIMES: "infix"}
 _FUNCTIONS = {"sigmoid": "σ", "log": "ln", "maximum": "max", "minimum": "min"}
 _APPLIED = "\N{FUNCTION APPLICATION}"
+
+
+def _operator(sign: str, form: str) -> str:
+    """A sign; without a `form` it is one before which a line may be broken."""
+    return f'<mo form="{form}">{sign}</mo>' if form else f"<mo>{sign}</mo>"
 
 
 def _row(elements: Elements) -> str:
@@ -103,18 +115,17 @@ class _MathML(Markup[Elements]):
         "not_equal": " ≠ ",
     }
     times = " × "
-    juxtaposed = "\N{INVISIBLE TIMES}"
+    juxtaposed = _TIMES
 
     def text(self, text: str) -> Elements:
-        """A sign; spaces around it say that it stands between two things."""
-        form = ' form="prefix"' if text == self.minus else ""
-        return (f"<mo{form}>{html.escape(text.strip())}</mo>",)
+        """A sign; a space before it says that it stands between two things."""
+        return (_operator(html.escape(text.strip()), _FORMS.get(text, "")),)
 
     def join(self, parts: Sequence[Elements]) -> Elements:
         return tuple(element for part in parts for element in part)
 
     def bracket(self, inner: Elements) -> Elements:
-        return (f"<mrow><mo>(</mo>{_row(inner)}<mo>)</mo></mrow>",)
+        return (bracket(_row(inner)),)
 
     def name(self, name: Name) -> Elements:
         element = _identifier(name.base, name.upright)
@@ -164,16 +175,18 @@ class _MathML(Markup[Elements]):
         return (f"<msqrt>{_row(inner)}</msqrt>",)
 
     def magnitude(self, inner: Elements) -> Elements:
-        return (f"<mrow><mo>|</mo>{_row(inner)}<mo>|</mo></mrow>",)
+        return (f"<mrow>{_operator('|', 'prefix')}{_row(inner)}{_operator('|', 'postfix')}</mrow>",)
 
     def function(self, operation: str) -> Elements:
-        return (f"<mi>{_FUNCTIONS.get(operation, operation)}</mi>", f"<mo>{_APPLIED}</mo>")
+        name = _FUNCTIONS.get(operation, operation)
+        return (f"<mi>{name}</mi>", _operator(_APPLIED, "infix"))
 
     def choice(self, rows: Sequence[tuple[Elements, Elements]], otherwise: Elements) -> Elements:
         start = f"<mtext>{self.words['if']}\N{NO-BREAK SPACE}</mtext>"
         cases = [_case(value, _row((start, _row(when)))) for value, when in rows]
         cases.append(_case(otherwise, f"<mtext>{self.words['otherwise']}</mtext>"))
-        return (f"<mrow><mo>{{</mo><mtable>{''.join(cases)}</mtable></mrow>",)
+        brace = _operator("{", "prefix")
+        return (f"<mrow>{brace}<mtable>{''.join(cases)}</mtable></mrow>",)
 
 
 def _case(value: Elements, when: str) -> str:
