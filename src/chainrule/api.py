@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 from chainrule.engines import reference
 from chainrule.errors import Fault, InputError, NumericError
 from chainrule.explanation.schema import Explanation
-from chainrule.explanation.values import Values, quantities, raise_non_finite, values_of
+from chainrule.explanation.values import (
+    Values,
+    parts_of_loss,
+    quantities,
+    raise_non_finite,
+    values_of,
+)
 from chainrule.graph.model import Model, Order
 from chainrule.graph.trace import Trace
 
@@ -188,14 +194,44 @@ def article(
 ) -> Article:
     """A whole worked example: forward pass, all derivations, one step, the check.
 
-    Each of `also` gives other numbers by name, with which the step is taken again.
+    Each of `also` gives other numbers by name, with which the step is taken again.  Of a
+    model that is too large to be spelt out, the article shows the way from a weight of
+    its first layer and one of its last to the loss.
 
     Raises: InputError where no parameter is trained or a name is unknown; NumericError
     where a quantity or a derivative is not finite.
     """
-    from chainrule.worked import worked_article
+    from chainrule.explanation.article import Article, Variant
+    from chainrule.explanation.cost import cost_of
+    from chainrule.explanation.picture import picture_of
+    from chainrule.workings import Workings, ends
 
-    return worked_article(_model(model), order, also)
+    model = _model(model)
+    chosen: Order = order or model.order
+    if not model.trained:
+        raise InputError(
+            Fault("ValueError", "no parameter is trained", needs="at least one to derive")
+        )
+    others = [model.with_values(changes) for changes in also]
+    whole = reference.takes(model)
+    workings = Workings(model, model.trained if whole else ends(model), chosen)
+    unrolled, trace = workings.scalars.unrolled, workings.trace
+    trains = model.learning_rate is not None
+    return Article(
+        show(model) if whole else workings.values(),
+        parts_of_loss(model, unrolled),
+        picture_of(model, unrolled, trace),
+        model.examples,
+        workings.explanation(),
+        workings.worth_showing(),
+        cost_of(workings.chain, workings.asked),
+        step(model, order=chosen) if trains else None,
+        check(model),
+        tuple(
+            Variant(changes, step(other, order=chosen))
+            for changes, other in zip(also, others, strict=True)
+        ),
+    )
 
 
 def derivations(

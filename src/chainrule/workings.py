@@ -14,15 +14,23 @@ from chainrule.differentiate.chain import Chain
 from chainrule.differentiate.update import distance_from_loss
 from chainrule.engines import reference
 from chainrule.engines.descent import scalar_descent
+from chainrule.engines.gradient import gradient
 from chainrule.engines.scalars import scalars
 from chainrule.explanation.derivation import Derivation, Derivations, Line, Update
 from chainrule.explanation.schema import Explanation
-from chainrule.explanation.values import non_finite, raise_non_finite
+from chainrule.explanation.values import (
+    Values,
+    non_finite,
+    quantities,
+    raise_non_finite,
+    values_of,
+)
 from chainrule.graph.model import Model, Order
 from chainrule.graph.node import Node
+from chainrule.graph.passes.fold import constant_value
 from chainrule.graph.trace import Trace
 
-__all__ = ["Workings", "checks_of"]
+__all__ = ["Workings", "checks_of", "ends"]
 
 MOST_CHECKED = 500
 """Derivations that are checked one by one; of more, as many are drawn, and directions added."""
@@ -93,25 +101,32 @@ class Workings:
             self.trace.by_name | ({} if rate is None else {model.learning_rate_name: rate}),
         )
 
+    def values(self) -> Values:
+        """The forward pass, as far as it is spelt out."""
+        unrolled = self.scalars.unrolled
+        nodes = quantities(unrolled, [self.model.loss])
+        return values_of(self.model, unrolled, nodes, self.trace)
+
     def worth_showing(self) -> tuple[str, ...]:
         """A parameter nearest to the loss and one farthest from it, of those with most to show.
 
-        That is a gradient that is not zero, and several paths.  They are the same where
-        there is no other.
+        That is a weight rather than a bias, a gradient that is not zero, and several
+        paths.  They are the same where there is no other.
         """
         chain, reader = self.chain, Derivations(self.chain, self.trace)
-        distance = distance_from_loss(chain.loss, self.asked)
+        depth = {chain.loss: 0}
+        for quantity in chain.adjoint:  # from the loss on
+            if quantity is not chain.loss:
+                depth[quantity] = 1 + max(depth[use] for use, _ in chain.uses[quantity])
 
-        def shows(node: Node) -> tuple[bool, bool]:
+        def shows(node: Node) -> tuple[bool, bool, bool]:
             derivation = reader.derive(node)
-            return derivation.gradient != 0, bool(derivation.contributions)
+            weighs = any(constant_value(local) is None for _, local in chain.uses.get(node, ()))
+            return weighs, derivation.gradient != 0, bool(derivation.contributions)
 
-        nearest = max(self.asked, key=lambda node: (node in chain.adjoint, -distance[node]))
-        nearest = max(
-            (node for node in self.asked if distance[node] == distance[nearest]),
-            key=lambda node: shows(node)[0],
-        )
-        farthest = max(self.asked, key=lambda node: (distance[node], *shows(node)))
+        reached = [node for node in self.asked if node in depth] or self.asked
+        nearest = max(reached, key=lambda node: (-depth.get(node, 0), shows(node)))
+        farthest = max(reached, key=lambda node: (depth.get(node, 0), shows(node)))
         return tuple(dict.fromkeys(node.name or "" for node in (nearest, farthest)))
 
     def _updates(self) -> dict[str, Update]:
@@ -168,3 +183,18 @@ def _raise_non_finite_derivative(shared: Sequence[Line], derivations: Sequence[D
     error = non_finite(lines)
     if error is not None:
         raise error
+
+
+def ends(model: Model) -> list[str]:
+    """Of a trained array nearest to the loss and of one farthest from it, the steepest entry.
+
+    Tables of weights are taken, where there are any, rather than biases.
+    """
+    leaves = [leaf for leaf in model.leaves if leaf.trained]
+    tables = [leaf for leaf in leaves if len(leaf.node.shape) > 1]
+    trained = {leaf.node: leaf.labels for leaf in tables or leaves}
+    distance = distance_from_loss(model.loss, trained)
+    steepness = gradient(model).entries
+    both = (min(trained, key=distance.__getitem__), max(trained, key=distance.__getitem__))
+    steepest = (max(trained[node], key=lambda name: abs(steepness[name])) for node in both)
+    return list(dict.fromkeys(steepest))

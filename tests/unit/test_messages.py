@@ -24,6 +24,18 @@ CATALOGUES = {
 }
 
 
+def distinct(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    assert len({key for key, _ in pairs}) == len(pairs)
+    return dict(pairs)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("catalogue", ["", "speech."])
+def test_no_key_stands_twice(catalogue: str, language: str) -> None:
+    file = ROOT / "explanation" / "messages" / f"{catalogue}{language}.json"
+    assert json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=distinct)
+
+
 def placeholders(text: str) -> list[str]:
     return sorted(name for _, name, _, _ in Formatter().parse(text) if name is not None)
 

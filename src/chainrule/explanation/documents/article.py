@@ -32,10 +32,14 @@ from chainrule.explanation.documents.compose import (
     verdict_blocks,
 )
 from chainrule.explanation.documents.passes import matrix_blocks
+from chainrule.explanation.documents.rounding import rounded_picture
 from chainrule.explanation.messages import Words as Messages
 from chainrule.explanation.picture import Picture
 
 __all__ = ["article_document"]
+
+PICTURE_DIGITS = 6
+"""In a picture there is no room for all digits; they stand in the forward pass."""
 
 T = TypeVar("T")
 
@@ -84,7 +88,8 @@ class _Article:
         ]
         if article.examples > 1:
             blocks.append(Paragraph(say("article.first_example", count=article.examples), "note"))
-        blocks.append(Diagram(article.picture, self._alternative(article.picture)))
+        picture = rounded_picture(article.picture, PICTURE_DIGITS)
+        blocks.append(Diagram(picture, self._alternative(picture)))
         return [*blocks, *given_blocks(article.values, say, level=2, most=self.derived.most_listed)]
 
     def _alternative(self, picture: Picture) -> str:

@@ -41,7 +41,7 @@ class Circle:
 class Label:
     """A name, its number, or both (`w7 = 0.4`), in the middle of `at`.
 
-    `text` is words where it is neither; `sign` stands between name and number.
+    `text` is words where it is neither; `sign` stands before the number.
     """
 
     at: Point
@@ -50,6 +50,11 @@ class Label:
     text: str = ""
     sign: Literal["=", "≈"] = "="
     small: bool = False
+
+    @property
+    def shows_sign(self) -> bool:
+        """Whether the sign is written: not before a number alone that is as it was computed."""
+        return self.value is not None and (bool(self.name) or self.sign == "≈")
 
 
 Shape = Line | Circle | Label
@@ -119,7 +124,7 @@ class _Painter:
     def _width(self, unit: Unit) -> float:
         widths = [2 * RADIUS, len(unit.name) * CHARACTER]
         if not unit.omitted:
-            widths.append(_label_width(repr(unit.value)))
+            widths.append(_label_width(f"≈ {unit.value!r}"))
         if unit.bias is not None:
             widths.append(_label_width(_written(*unit.bias)))
         return max(widths)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from chainrule.errors import printable
 from chainrule.explanation.documents.blocks import (
@@ -21,7 +21,7 @@ from chainrule.explanation.documents.blocks import (
     Table,
     Title,
 )
-from chainrule.explanation.documents.pieces import LATEX, aligned, write
+from chainrule.explanation.documents.pieces import Writer, aligned, latex_writer
 from chainrule.explanation.documents.sketch import sketch
 
 __all__ = ["markdown"]
@@ -34,42 +34,43 @@ _ACTED_ON = re.compile(r"([\\`*_{}\[\]<>()#+!|$&~])")
 
 def markdown(document: Document) -> str:
     """The document as Markdown."""
-    parts = (_block(block, document.symbols) for block in document.blocks)
+    to_latex = latex_writer(document.language, document.symbols)
+    parts = (_block(block, to_latex) for block in document.blocks)
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _block(block: Block, symbols: Mapping[str, str]) -> str:
+def _block(block: Block, to_latex: Writer) -> str:
     match block:
         case Title(text):
             return f"# {_text(text)}"
         case Heading(text, piece, level=level):
-            heading = _text(text) if piece is None else f"${write(piece, LATEX, symbols)}$"
+            heading = _text(text) if piece is None else f"${to_latex(piece)}$"
             return f"{'#' * (level + 1)} {heading}"
         case Paragraph(text, style):
             return f"*{_text(text)}*" if style == "note" else _text(text)
         case Equation():
-            return f"$$\n{aligned(block, symbols)}\n$$"
+            return f"$$\n{aligned(block, to_latex)}\n$$"
         case Entries():
-            return "\n".join(f"- ${aligned(item, symbols)}$" for item in block.equations)
+            return "\n".join(f"- ${aligned(item, to_latex)}$" for item in block.equations)
         case Table():
-            return _table(block, symbols)
+            return _table(block, to_latex)
         case Diagram(picture):
             return _verbatim(sketch(picture, SKETCH_WIDTH))
         case Recomputed() | Break():
             return ""
 
 
-def _table(block: Table, symbols: Mapping[str, str]) -> str:
+def _table(block: Table, to_latex: Writer) -> str:
     columns = len(block.rows[0]) if block.rows else 0
     head = " | ".join(map(_text, block.head or (" ",) * columns))
-    rows = (" | ".join(_cell(cell, symbols) for cell in row) for row in block.rows)
+    rows = (" | ".join(_cell(cell, to_latex) for cell in row) for row in block.rows)
     return "\n".join([f"| {head} |", "|" + " - |" * columns, *(f"| {row} |" for row in rows)])
 
 
-def _cell(cell: Cell, symbols: Mapping[str, str]) -> str:
+def _cell(cell: Cell, to_latex: Writer) -> str:
     if isinstance(cell, str):
         return _text(cell)
-    return f"${write(Number(cell) if isinstance(cell, float) else cell, LATEX, symbols)}$"
+    return f"${to_latex(Number(cell) if isinstance(cell, float) else cell)}$"
 
 
 def _verbatim(rows: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from chainrule.errors import printable
 from chainrule.explanation.documents.blocks import (
@@ -21,35 +21,36 @@ from chainrule.explanation.documents.blocks import (
     Table,
     Title,
 )
-from chainrule.explanation.documents.pieces import LATEX, aligned, write
+from chainrule.explanation.documents.pieces import Writer, aligned, latex_writer
 
 __all__ = ["mathjax"]
 
 
 def mathjax(document: Document) -> str:
     """The document as displayed formulas; words stand in them as text."""
-    rows = (row for block in document.blocks for row in _block(block, document.symbols))
+    to_latex = latex_writer(document.language, document.symbols)
+    rows = (row for block in document.blocks for row in _block(block, to_latex))
     return "\n".join(f"$$\n{row}\n$$" for row in rows)
 
 
-def _block(block: Block, symbols: Mapping[str, str]) -> Iterator[str]:
+def _block(block: Block, to_latex: Writer) -> Iterator[str]:
     match block:
         case Title(text) | Paragraph(text) | Diagram(_, text):
             yield _words(text)
         case Heading(text, piece):
-            yield _words(text) if piece is None else write(piece, LATEX, symbols)
+            yield _words(text) if piece is None else to_latex(piece)
         case Equation():
-            yield aligned(block, symbols)
+            yield aligned(block, to_latex)
         case Entries():
-            yield r" \quad ".join(aligned(item, symbols) for item in block.equations)
+            yield r" \quad ".join(aligned(item, to_latex) for item in block.equations)
         case Table():
-            yield _table(block, symbols)
+            yield _table(block, to_latex)
         case Recomputed() | Break():
             pass
 
 
-def _table(block: Table, symbols: Mapping[str, str]) -> str:
-    rows = [[_cell(cell, symbols) for cell in row] for row in block.rows]
+def _table(block: Table, to_latex: Writer) -> str:
+    rows = [[_cell(cell, to_latex) for cell in row] for row in block.rows]
     if block.arrow:
         rows = [[*row[:-1], rf"\to {row[-1]}"] for row in rows]
     if block.head:
@@ -59,10 +60,10 @@ def _table(block: Table, symbols: Mapping[str, str]) -> str:
     return f"\\begin{{array}}{{{columns}}}\n{body}\n\\end{{array}}"
 
 
-def _cell(cell: Cell, symbols: Mapping[str, str]) -> str:
+def _cell(cell: Cell, to_latex: Writer) -> str:
     if isinstance(cell, str):
         return _words(cell)
-    return write(Number(cell) if isinstance(cell, float) else cell, LATEX, symbols)
+    return to_latex(Number(cell) if isinstance(cell, float) else cell)
 
 
 _COMMANDS = {

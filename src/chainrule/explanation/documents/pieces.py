@@ -21,10 +21,11 @@ from chainrule.explanation.printers import latex, mathml, speech, typst
 from chainrule.explanation.printers.markup import words
 
 __all__ = [
-    "LATEX",
     "SIGNS",
     "Script",
+    "Writer",
     "aligned",
+    "latex_writer",
     "mathml_script",
     "speech_script",
     "typst_script",
@@ -52,26 +53,34 @@ class Script:
     raised: Callable[[str], str]
 
 
-LATEX = Script(
-    formula=latex.latex,
-    name=latex.name,
-    derivative=latex.derivative,
-    number=latex.number,
-    words=lambda text: rf"\text{{{latex.text(text)}}}",
-    signs={"·": r" \cdot ", "+": " + ", "−": " - ", "=": " = ", "": ""},
-    bracket=lambda inner: f"({inner})",
-    raised=lambda inner: f"{inner}^{{+}}",
-)
+Writer = Callable[[Piece], str]
+"""How the pieces of one document are written."""
+
+
+def latex_writer(language: Language = "en", symbols: Mapping[str, str] | None = None) -> Writer:
+    """LaTeX's math mode, with the words of a language; `symbols` as in `write`."""
+    script = Script(
+        formula=functools.partial(latex.latex, lang=language),
+        name=latex.name,
+        derivative=latex.derivative,
+        number=latex.number,
+        words=lambda text: rf"\text{{{latex.text(text)}}}",
+        signs={"·": r" \cdot ", "+": " + ", "−": " - ", "=": " = ", "": ""},
+        bracket=lambda inner: f"({inner})",
+        # A name that is raised already is not raised twice.
+        raised=lambda inner: f"{{{inner}}}^{{+}}" if "^" in inner else f"{inner}^{{+}}",
+    )
+    return lambda piece: write(piece, script, symbols)
 
 
 SIGNS = {"=": "=", "≈": r"\approx"}
 """The signs between the sides of an equation, in LaTeX."""
 
 
-def aligned(block: Equation, symbols: Mapping[str, str]) -> str:
+def aligned(block: Equation, to_latex: Writer) -> str:
     """An equation in LaTeX, its right sides below each other where it has several."""
-    left = write(block.left, LATEX, symbols)
-    rights = [f"{SIGNS[right.sign]} {write(right.piece, LATEX, symbols)}" for right in block.rights]
+    left = to_latex(block.left)
+    rights = [f"{SIGNS[right.sign]} {to_latex(right.piece)}" for right in block.rights]
     if len(rights) == 1:
         return f"{left} {rights[0]}"
     rows = " \\\\\n".join([f"{left} &{rights[0]}", *(f"&{right}" for right in rights[1:])])

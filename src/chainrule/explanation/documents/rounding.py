@@ -29,7 +29,7 @@ from chainrule.explanation.picture import Picture
 from chainrule.primitives.formula import symbols_within
 from chainrule.primitives.record import evaluate
 
-__all__ = ["rounded", "significant"]
+__all__ = ["rounded", "rounded_picture", "significant"]
 
 CLOSE = 14
 """Digits to which the shown numbers must give the shown result: beyond them is the noise
@@ -49,6 +49,11 @@ def rounded(document: Document, digits: int | None) -> Document:
     return replace(document, blocks=tuple(map(rounding.block, document.blocks)))
 
 
+def rounded_picture(picture: Picture, digits: int) -> Picture:
+    """The picture with `digits` significant digits, and a note of what was rounded."""
+    return _Rounding(digits).picture(picture)
+
+
 class _Rounding:
     def __init__(self, digits: int) -> None:
         self.digits = digits
@@ -65,7 +70,7 @@ class _Rounding:
             case Table(rows):
                 return replace(block, rows=tuple(tuple(map(self._cell, row)) for row in rows))
             case Diagram(picture):
-                return replace(block, picture=self._picture(picture))
+                return replace(block, picture=self.picture(picture))
         return block
 
     def number(self, value: float) -> float:
@@ -111,8 +116,9 @@ class _Rounding:
             known = self._known[id(values)] = (values, shown)
         return known[1]
 
-    def _picture(self, picture: Picture) -> Picture:
-        changed: set[str] = set()
+    def picture(self, picture: Picture) -> Picture:
+        """The names that were rounded before stay so."""
+        changed = set(picture.rounded)
 
         def weighted(weight: tuple[str, float] | None) -> tuple[str, float] | None:
             return None if weight is None else (weight[0], shown(*weight))

@@ -64,8 +64,10 @@ def _shape(shape: Line | Circle | Label) -> str:
 
 def _label(label: Label, size: float) -> str:
     parts = [_name(label.name, size)] if label.name else []
-    parts += [pretty_number(label.value)] if label.value is not None else []
-    return f" {label.sign} ".join(parts) + escaped(label.text)
+    if label.value is not None:
+        parts += [label.sign] if label.shows_sign else []
+        parts.append(pretty_number(label.value))
+    return " ".join(parts) + escaped(label.text)
 
 
 def _name(name: str, size: float) -> str:

@@ -24,8 +24,10 @@ from chainrule.explanation.documents.blocks import (
     Piece,
     Recomputed,
     Right,
+    Series,
     Table,
     Title,
+    Words,
 )
 from chainrule.explanation.documents.drawing import Circle, Drawing, Label, Line, Shape, draw
 from chainrule.explanation.documents.pieces import speech_script, typst_script, write
@@ -159,5 +161,6 @@ class _Content:
         if value is None:
             return self._formula(name)
         if not label.name:
-            return self._formula(Number(value))
+            sign = (Words(label.sign),) if label.shows_sign else ()
+            return self._formula(Series((*sign, Number(value)), ""))
         return self._line(Equation(name, (Right(Number(value), label.sign),)))

@@ -6,7 +6,7 @@ English is set by any LaTeX; Chinese by LuaLaTeX and XeLaTeX, where babel breaks
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from chainrule.explanation.documents.blocks import (
@@ -26,7 +26,7 @@ from chainrule.explanation.documents.blocks import (
     Title,
 )
 from chainrule.explanation.documents.drawing import draw
-from chainrule.explanation.documents.pieces import SIGNS
+from chainrule.explanation.documents.pieces import SIGNS, Writer, latex_writer
 from chainrule.explanation.documents.tex.drawings import drawn
 from chainrule.explanation.documents.tex.formulas import formula
 from chainrule.explanation.documents.tex.words import WIDE, plain, representable, words
@@ -46,7 +46,8 @@ LONG_COLUMN = 0.28
 
 def latex(document: Document, standalone: bool = True) -> str:
     """The document in LaTeX, or with `standalone=False` the part between preamble and end."""
-    body = "\n\n".join(filter(None, (_block(item, document.symbols) for item in document.blocks)))
+    to_latex = latex_writer(document.language, document.symbols)
+    body = "\n\n".join(filter(None, (_block(item, to_latex) for item in document.blocks)))
     body = representable(body, wide=document.language == "zh")
     uses_wide = r"\character{" in body or document.language == "zh"
     commands = COMMANDS.read_text(encoding="utf-8")
@@ -77,27 +78,28 @@ def latex(document: Document, standalone: bool = True) -> str:
 # ------------------------------------------------------------------------------ blocks
 
 
-def _block(block: Block, symbols: Mapping[str, str]) -> str:
+def _block(block: Block, to_latex: Writer) -> str:
     match block:
         case Title(text):
             return _heading("section", words(text), text, "")
         case Heading(text, piece, anchor, level):
             written = words(text)
             if piece is not None:
-                written = rf"$\displaystyle {formula(piece, symbols)}$"
+                written = rf"$\displaystyle {formula(piece, to_latex)}$"
             return _heading("subsection" if level == 1 else "subsubsection", written, text, anchor)
         case Paragraph(text, style, level):
             return rf"\par{{\leftskip={INDENTS[level]}\noindent {_styled(text, style)}\par}}"
         case Equation():
-            return _equation(block, symbols)
+            return _equation(block, to_latex)
         case Entries():
-            items = (_entry(item, symbols) for item in block.equations)
+            items = (_entry(item, to_latex) for item in block.equations)
             row = "\n".join(rf"\mbox{{${item}$}}\quad" for item in items)
             return f"{{\\raggedright\\noindent\n{row}\n\\par}}"
         case Table():
-            return _table(block, symbols)
+            return _table(block, to_latex)
         case Diagram(picture, alternative):
-            return f"{drawn(draw(picture))}\n\\par{{\\noindent\\small {words(alternative)}\\par}}"
+            caption = rf"\par{{\raggedright\noindent\small {words(alternative)}\par}}"
+            return f"{drawn(draw(picture))}\n{caption}"
         case Break():
             return r"\smallskip"
         case Recomputed():
@@ -117,23 +119,23 @@ def _styled(text: str, style: Style) -> str:
     return f"{commands.get(style, '')}{words(text)}"
 
 
-def _equation(block: Equation, symbols: Mapping[str, str]) -> str:
+def _equation(block: Equation, to_latex: Writer) -> str:
     depth = INDENTS[block.level]
-    rows = [rf"\begin{{working}}{{{depth}}}{{{formula(block.left, symbols)}}}"]
+    rows = [rf"\begin{{working}}{{{depth}}}{{{formula(block.left, to_latex)}}}"]
     rows += [
-        rf"  \side{{{SIGNS[right.sign]}}}{{{formula(right.piece, symbols)}}}"
+        rf"  \side{{{SIGNS[right.sign]}}}{{{formula(right.piece, to_latex)}}}"
         for right in block.rights
     ]
     return "\n".join([*rows, r"\end{working}"])
 
 
-def _entry(item: Equation, symbols: Mapping[str, str]) -> str:
+def _entry(item: Equation, to_latex: Writer) -> str:
     (right,) = item.rights
-    return f"{formula(item.left, symbols)} {SIGNS[right.sign]} {formula(right.piece, symbols)}"
+    return f"{formula(item.left, to_latex)} {SIGNS[right.sign]} {formula(right.piece, to_latex)}"
 
 
-def _table(block: Table, symbols: Mapping[str, str]) -> str:
-    rows = [[_cell(cell, symbols) for cell in row] for row in block.rows]
+def _table(block: Table, to_latex: Writer) -> str:
+    rows = [[_cell(cell, to_latex) for cell in row] for row in block.rows]
     texts = [*([block.head] if block.head else []), *block.rows]
     columns = [_column(column) for column in zip(*texts, strict=True)]
     if block.arrow:
@@ -164,7 +166,7 @@ def _column(cells: Sequence[Cell]) -> str:
     return rf"p{{{LONG_COLUMN}\linewidth}}" if longest > LONGEST_CELL else "l"
 
 
-def _cell(cell: Cell, symbols: Mapping[str, str]) -> str:
+def _cell(cell: Cell, to_latex: Writer) -> str:
     if isinstance(cell, str):
         return words(cell)
-    return f"${formula(Number(cell) if isinstance(cell, float) else cell, symbols)}$"
+    return f"${formula(Number(cell) if isinstance(cell, float) else cell, to_latex)}$"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from chainrule.explanation.documents.blocks import Name, Number
 from chainrule.explanation.documents.drawing import Circle, Drawing, Label, Line
-from chainrule.explanation.documents.pieces import LATEX, SIGNS, write
+from chainrule.explanation.documents.pieces import SIGNS, latex_writer
 from chainrule.explanation.documents.tex.formulas import formula
 from chainrule.explanation.documents.tex.words import escaped
 
@@ -24,6 +24,10 @@ THICKNESS = 0.4
 
 DOTS, MOST_DOTS = 4, 500
 """Dots to a unit, and of a line."""
+
+
+_TO_LATEX = latex_writer()
+"""Names and numbers are the same in every language."""
 
 
 def drawn(drawing: Drawing) -> str:
@@ -56,9 +60,9 @@ def _shape(shape: Line | Circle | Label, circles: Sequence[Circle]) -> Iterator[
 
 def _label(label: Label) -> str:
     size = r"\scriptsize " if label.small else r"\small "
-    name = formula(Name(label.name), {}) if label.name else ""
-    value = "" if label.value is None else write(Number(label.value), LATEX)
-    sign = f" {SIGNS[label.sign]} " if name and value else ""
+    name = formula(Name(label.name), _TO_LATEX) if label.name else ""
+    value = "" if label.value is None else _TO_LATEX(Number(label.value))
+    sign = f" {SIGNS[label.sign]} " if label.shows_sign else ""
     return f"{size}${name}{sign}{value}$" if name or value else f"{size}{escaped(label.text)}"
 
 

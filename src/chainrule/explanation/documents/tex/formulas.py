@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from chainrule.explanation.documents.blocks import Piece
-from chainrule.explanation.documents.pieces import LATEX, write
+from chainrule.explanation.documents.pieces import Writer
 from chainrule.explanation.documents.tex.words import CODE, escaped
 
 __all__ = ["formula"]
@@ -18,9 +17,9 @@ LONGEST_SET = 800
 """Characters in a group that can be made small enough; of a longer one the source is shown."""
 
 
-def formula(piece: Piece, symbols: Mapping[str, str]) -> str:
+def formula(piece: Piece, to_latex: Writer) -> str:
     """The piece in math mode, such that it fits into a line or can be broken."""
-    written = write(piece, LATEX, symbols)
+    written = to_latex(piece)
     unbroken = _unbroken(written)
     if unbroken > LONGEST_SET:
         source = escaped(written[:LONGEST_SET] + "…")
