@@ -37,4 +37,4 @@ def test_a_notebook_has_the_numbers_and_the_order_that_were_asked_for(tmp_path: 
 def test_an_unknown_ending_names_the_known_ones() -> None:
     done = invoke("explain", "seed", "w7", "-o", "lesson.odt")
     assert done.status == 2
-    assert ".txt, .md, .tex, .ipynb, .json" in done.err
+    assert ".txt, .md, .tex, .ipynb, .pdf, .html, .json" in done.err
