@@ -13,15 +13,8 @@ from typing import TYPE_CHECKING
 
 from chainrule.engines import reference
 from chainrule.errors import Fault, InputError, NumericError
-from chainrule.explanation.derivation import Line
 from chainrule.explanation.schema import Explanation
-from chainrule.explanation.values import (
-    Values,
-    is_saturated,
-    parts_of_loss,
-    quantities,
-    raise_non_finite,
-)
+from chainrule.explanation.values import Values, quantities, raise_non_finite, values_of
 from chainrule.graph.model import Model, Order
 from chainrule.graph.trace import Trace
 
@@ -162,13 +155,7 @@ def show(model: Model | Expression) -> Values:
     unrolled = model.unrolled
     nodes = quantities(unrolled, model.outputs)
     trace = Trace(reference.run(nodes, reference.leaf_values(model)))
-    lines = tuple(Line(node.name or "", node, trace) for node in nodes)
-    given = tuple(
-        (label, leaf.role, value) for leaf in model.leaves for label, value in leaf.entries
-    )
-    saturated = tuple(node.name or "" for node in nodes if is_saturated(unrolled, node, trace))
-    loss = unrolled.entries[model.loss][0].name or ""
-    return Values(model.title, loss, given, lines, saturated, model.conventions)
+    return values_of(model, unrolled, nodes, trace)
 
 
 def explain(
@@ -206,31 +193,9 @@ def article(
     Raises: InputError where no parameter is trained or a name is unknown; NumericError
     where a quantity or a derivative is not finite.
     """
-    from chainrule.explanation.article import Article, Variant
-    from chainrule.explanation.cost import cost_of
-    from chainrule.explanation.picture import picture_of
-    from chainrule.workings import Workings
+    from chainrule.worked import worked_article
 
-    model = _model(model)
-    chosen: Order = order or model.order
-    if not model.trained:
-        raise InputError(
-            Fault("ValueError", "no parameter is trained", needs="at least one to derive")
-        )
-    workings = Workings(model, model.trained, chosen)
-    trains = model.learning_rate is not None
-    return Article(
-        show(model),
-        parts_of_loss(model),
-        picture_of(model, model.unrolled, workings.trace),
-        model.examples,
-        workings.explanation(checked=True),
-        workings.worth_showing(),
-        cost_of(workings.chain, workings.asked),
-        step(model, order=chosen) if trains else None,
-        check(model),
-        tuple(Variant(item, step(model.with_values(item), order=chosen)) for item in also),
-    )
+    return worked_article(_model(model), order, also)
 
 
 def derivations(

@@ -94,21 +94,25 @@ class Workings:
         )
 
     def worth_showing(self) -> tuple[str, ...]:
-        """A parameter nearest to the loss and one farthest from it, with several paths if it can.
+        """A parameter nearest to the loss and one farthest from it, of those with most to show.
 
-        They are the same where there is no other.
+        That is a gradient that is not zero, and several paths.  They are the same where
+        there is no other.
         """
-        chain = self.chain
-        reached = [node for node in self.asked if node in chain.adjoint] or self.asked
-        distance = distance_from_loss(chain.loss, reached)
-        nearest = min(reached, key=distance.__getitem__)
-        reader = Derivations(chain, self.trace)
+        chain, reader = self.chain, Derivations(self.chain, self.trace)
+        distance = distance_from_loss(chain.loss, self.asked)
 
-        def farther(node: Node) -> tuple[int, bool]:
-            return distance[node], bool(reader.derive(node).contributions)
+        def shows(node: Node) -> tuple[bool, bool]:
+            derivation = reader.derive(node)
+            return derivation.gradient != 0, bool(derivation.contributions)
 
-        chosen = (nearest, max(reached, key=farther))
-        return tuple(dict.fromkeys(node.name or "" for node in chosen))
+        nearest = max(self.asked, key=lambda node: (node in chain.adjoint, -distance[node]))
+        nearest = max(
+            (node for node in self.asked if distance[node] == distance[nearest]),
+            key=lambda node: shows(node)[0],
+        )
+        farthest = max(self.asked, key=lambda node: (distance[node], *shows(node)))
+        return tuple(dict.fromkeys(node.name or "" for node in (nearest, farthest)))
 
     def _updates(self) -> dict[str, Update]:
         """One step on each asked parameter that is trained, by name."""

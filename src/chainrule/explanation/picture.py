@@ -6,6 +6,7 @@ quantity and the activation of it alone are one unit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -68,9 +69,11 @@ class _Painter:
     def __init__(self, model: Model, unrolled: Unrolled, trace: Trace) -> None:
         self.unrolled = unrolled
         self.trace = trace
-        self.loss = unrolled.entries[model.loss][0]
+        self.loss = unrolled.at[model.loss][0]
         self.role_of = {
-            entry: leaf.role for leaf in model.leaves for entry in unrolled.entries[leaf.node]
+            entry: leaf.role
+            for leaf in model.leaves
+            for entry in unrolled.at.get(leaf.node, {}).values()
         }
         self.hidden = _later_examples(model, unrolled)
         self.operands: dict[Node, list[Node]] = {}
@@ -80,7 +83,7 @@ class _Painter:
             for operand in operands:
                 self.users.setdefault(operand, []).append(node)
         self.head = {node: self._head(node) for node in self.operands}
-        self.losses = parts_of_loss(model)
+        self.losses = parts_of_loss(model, unrolled)
 
     def picture(self) -> Picture:
         merged = {head for node, head in self.head.items() if head is not node}
@@ -242,8 +245,9 @@ def _later_examples(model: Model, unrolled: Unrolled) -> set[Node]:
     parameters = {leaf.node for leaf in model.leaves if leaf.role == "parameter"}
     for node in model.nodes:
         if node.shape[:1] == (examples,) and node not in parameters and node in model.labels:
-            entries = unrolled.entries[node]
-            later.update(entries[len(entries) // examples :])
+            first = math.prod(node.shape) // examples
+            entries = unrolled.at.get(node, {})
+            later.update(entry for flat, entry in entries.items() if flat >= first)
     return later
 
 

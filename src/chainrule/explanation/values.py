@@ -22,6 +22,7 @@ __all__ = [
     "parts_of_loss",
     "quantities",
     "raise_non_finite",
+    "values_of",
 ]
 
 
@@ -52,13 +53,26 @@ def quantities(unrolled: Unrolled, outputs: list[Node]) -> list[Node]:
     return [node for node in dict.fromkeys(entries) if node.name is not None and node.inputs]
 
 
-def parts_of_loss(model: Model) -> frozenset[str]:
+def values_of(model: Model, unrolled: Unrolled, nodes: list[Node], trace: Trace) -> Values:
+    """The forward pass of a model, as far as it is spelt out in the quantities `nodes`."""
+    loss = unrolled.at[model.loss][0].name or ""
+    lines = tuple(Line(node.name or "", node, trace) for node in nodes)
+    given = tuple(
+        (label, leaf.role, value) for leaf in model.leaves for label, value in leaf.entries
+    )
+    saturated = tuple(node.name or "" for node in nodes if is_saturated(unrolled, node, trace))
+    return Values(model.title, loss, given, lines, saturated, model.conventions)
+
+
+def parts_of_loss(model: Model, unrolled: Unrolled) -> frozenset[str]:
     """The quantities that compare outputs with targets, down to the loss itself."""
-    entries = model.unrolled.entries
-    loss = entries[model.loss][0]
+    loss = unrolled.at[model.loss][0]
     order = topological([loss])
     targets = {
-        entry for leaf in model.leaves if leaf.role == "target" for entry in entries[leaf.node]
+        entry
+        for leaf in model.leaves
+        if leaf.role == "target"
+        for entry in unrolled.at.get(leaf.node, {}).values()
     }
     return frozenset(
         node.name

@@ -37,9 +37,6 @@ from chainrule.explanation.picture import Picture
 
 __all__ = ["article_document"]
 
-MOST_LISTED = 60
-"""Quantities or parameters of a list that are written out."""
-
 T = TypeVar("T")
 
 
@@ -88,7 +85,7 @@ class _Article:
         if article.examples > 1:
             blocks.append(Paragraph(say("article.first_example", count=article.examples), "note"))
         blocks.append(Diagram(article.picture, self._alternative(article.picture)))
-        return [*blocks, *given_blocks(article.values, say, level=2)]
+        return [*blocks, *given_blocks(article.values, say, level=2, most=self.derived.most_listed)]
 
     def _alternative(self, picture: Picture) -> str:
         """The diagram in words."""
@@ -167,7 +164,8 @@ class _Article:
         article, say = self.article, self.say
         key = "article.updates" if article.steps is not None else "article.derivatives"
         blocks: list[Block] = [Heading(say(key)), Paragraph(say(f"{key}.text"))]
-        shown, note = self._listed(article.explanation.derivations)
+        shown, _ = self._listed(article.explanation.derivations)
+        note = self.derived.more(len(article.explanation.model.trained) - len(shown))
         for item in shown:
             anchor = "" if item.parameter in article.chosen else item.parameter
             heading = Derivative(item.loss, item.parameter)
@@ -248,7 +246,5 @@ class _Article:
 
     def _listed(self, items: Sequence[T]) -> tuple[Sequence[T], list[Block]]:
         """The items that are written out, and a note that counts the others."""
-        if len(items) <= MOST_LISTED or self.choices.level == "everything":
-            return items, []
-        rest = len(items) - MOST_LISTED
-        return items[:MOST_LISTED], [Paragraph(self.say("article.more", count=rest), "note")]
+        shown = items[: self.derived.most_listed]
+        return shown, self.derived.more(len(items) - len(shown))

@@ -62,6 +62,9 @@ FULL = Choices()
 HANDFUL = 5
 """Units of a layer up to which the matrix form adds nothing."""
 
+MOST_LISTED = 60
+"""Quantities or parameters of a list that are written out."""
+
 MOST_TERMS = 8
 """Terms of a sum over paths that are written out; of a longer one, the largest."""
 
@@ -80,13 +83,17 @@ def values_document(values: Values, say: Messages, choices: Choices = FULL) -> D
     return finished(Document(values.title, tuple(blocks), say.language), choices)
 
 
-def given_blocks(values: Values, say: Messages, level: int = 1) -> list[Block]:
-    """The numbers that the model gives, role by role."""
+def given_blocks(
+    values: Values, say: Messages, level: int = 1, most: int = sys.maxsize
+) -> list[Block]:
+    """The numbers that the model gives, role by role, `most` of each."""
     blocks: list[Block] = []
     for role in ROLES:
         own = tuple((name, value) for name, kind, value in values.given if kind == role)
         if own:
-            blocks += [Heading(say(f"role.{role}"), level=level), Entries(own)]
+            blocks += [Heading(say(f"role.{role}"), level=level), Entries(own[:most])]
+        if len(own) > most:
+            blocks.append(Paragraph(say("more", count=len(own) - most), "note"))
     return blocks
 
 
@@ -213,7 +220,9 @@ class Derived:
         # paths are added, or more is asked, the shared parts come first.
         simple = len(explanation.derivations) == 1 and not explanation.derivations[0].contributions
         if explanation.shared and not simple:
-            blocks += [Heading(say("common_parts")), *self.shared(explanation.shared)]
+            parts = explanation.shared[: self.most_listed]
+            blocks += [Heading(say("common_parts")), *self.shared(parts)]
+            blocks += self.more(len(explanation.shared) - len(parts))
         for derivation in explanation.derivations:
             blocks += self.derivation(derivation, set() if simple else None)
             blocks += self.recomputed(derivation)
@@ -231,6 +240,15 @@ class Derived:
         if item.update is not None:
             blocks.append(Recomputed(f"{call}.update.new", item.update.new))
         return blocks
+
+    @property
+    def most_listed(self) -> int:
+        """Items of a list that are written out."""
+        return sys.maxsize if self.choices.level == "everything" else MOST_LISTED
+
+    def more(self, count: int) -> list[Block]:
+        """A note on what a list leaves out."""
+        return [Paragraph(self.say("more", count=count), "note")] if count else []
 
     def rate(self) -> list[Block]:
         """How parameters are updated: the order and the learning rate."""
