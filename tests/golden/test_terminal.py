@@ -12,6 +12,7 @@ from cli.invoking import succeed
 
 import chainrule as cr
 from chainrule.explanation.derivation import Line
+from chainrule.explanation.documents.article import PICTURE_DIGITS
 from chainrule.explanation.documents.rounding import significant
 from chainrule.explanation.matrices import Matrices
 from chainrule.explanation.printers.unicode import pretty_number
@@ -180,6 +181,8 @@ def whole(
             also, more = whole(part, model, [], {})
             known.values |= also.values
             needed += more if part != "explain" else []
+        for unit in (unit for column in article.picture.columns for unit in column):
+            known.add(significant(unit.value, PICTURE_DIGITS))
         cost = article.cost
         known.add(*map(float, (cost.apart, cost.together, cost.apart - cost.together)))
         known.add(*(float(len(part)) for part in (model.trained, article.picture.edges)))

@@ -134,8 +134,8 @@ def test_what_a_formula_says() -> None:
     rights = (Right(Series((Number(1.5), Number(-0.5)))), Right(Number(-0.75), "≈"))
     document = Document("", (Equation(Name("w7", "⁺"), rights),))
     assert list(alternatives(content(document))) == [
-        "the new w 7 equals 1.5 times open bracket minus 0.5 close bracket "
-        "approximately equals minus 0.75"
+        "w 7 after the update equals 1.5 times open bracket minus 0.5 close bracket "
+        "is approximately minus 0.75"
     ]
 
 

@@ -118,7 +118,7 @@ def test_a_picture_has_names_numbers_and_words_for_it() -> None:
     assert r"\begin{picture}" in text
     assert r"$w = -0.75$" in text
     assert r"\qbezier" in text
-    assert text.endswith(r"\par{\noindent\small a line from x to o\par}")
+    assert text.endswith(r"\par{\raggedright\noindent\small a line from x to o\par}")
 
 
 def test_what_is_wide_is_fitted_and_what_cannot_be_is_shown_as_its_source() -> None:
