@@ -28,6 +28,7 @@ from chainrule.explanation.documents.compose import (
     steps_document,
     values_document,
 )
+from chainrule.explanation.documents.fragment import fragment
 from chainrule.explanation.documents.markdown import markdown
 from chainrule.explanation.documents.mathjax import mathjax
 from chainrule.explanation.documents.terminal import terminal_rows
@@ -58,6 +59,7 @@ def _plain(document: Document) -> str:
 
 
 FORMATS: dict[str, Callable[[Document], str]] = {
+    "text/html": fragment,
     "text/markdown": markdown,
     "text/latex": mathjax,
     "text/plain": _plain,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import chainrule as cr
 from chainrule import display
 from chainrule.explanation.documents.article import PICTURE_DIGITS
 from chainrule.explanation.documents.blocks import (
+    Diagram,
     Document,
     Entries,
     Equation,
@@ -23,10 +25,11 @@ from chainrule.explanation.documents.blocks import (
     Table,
     Title,
 )
+from chainrule.explanation.documents.fragment import fragment
 from chainrule.explanation.documents.mathjax import mathjax
 from chainrule.explanation.documents.rounding import rounded_picture
 from chainrule.explanation.documents.sketch import sketch
-from chainrule.explanation.picture import Picture
+from chainrule.explanation.picture import Picture, Unit
 from unit.test_markdown import HOSTILE, values
 
 SEED = cr.load("seed")
@@ -123,3 +126,55 @@ def test_hostile_words_are_inert(name: str) -> None:
         assert not re.search(r"[\\<>{}$&#%]", run)
     outside = re.sub(r"\\text\{[^}]*\}|\\begin\{array\}\{l\}|\\end\{array\}|\$\$", "", text)
     assert set(re.findall(r"\\[A-Za-z]+", outside)) <= {r"\backslash", r"\lt", r"\gt"}
+
+
+# --------------------------------------------------------------------------------- HTML
+
+PLAIN_TAGS = {"div", "h2", "h3", "h4", "p", "em", "ul", "li", "table", "tr", "th", "td", "pre"}
+"""What every notebook keeps, trusted or not."""
+
+
+class Read(HTMLParser):
+    """The tags, the attributes and the text of a piece of HTML."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[tuple[str, str | None]] = set()
+        self.words = ""
+        self.feed(markup)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes.update(attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+@pytest.mark.parametrize("kind", ["explanation", "article", "values", "steps"])
+def test_html_has_the_same_numbers_and_nothing_that_a_notebook_takes_away(kind: str) -> None:
+    found = bundle(RESULTS[kind])
+    read = Read(found["text/html"])
+    assert read.tags <= PLAIN_TAGS
+    assert read.attributes <= {("lang", "en"), ("lang", "zh-Hans"), ("scope", "col")}
+    assert values(read.words) == values(found["text/markdown"])
+    formulas = re.findall(r"\$\$\n(.*?)\n\$\$", read.words, re.DOTALL)
+    assert formulas == re.findall(r"\$\$\n(.*?)\n\$\$", found["text/markdown"], re.DOTALL)
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "a $x$ b", r"\(x\)", r"\[x\]", "$$"], ids=ascii)
+def test_hostile_words_are_inert_in_html(name: str) -> None:
+    unit = Unit(name, 1.0, "input")
+    blocks = (
+        Title(name),
+        Paragraph(name),
+        Table(((name,),), head=(name,)),
+        Diagram(Picture(((unit,),), ()), name),
+    )
+    read = Read(fragment(Document("", blocks)))
+    assert read.tags <= PLAIN_TAGS
+    assert read.attributes <= {("lang", "en"), ("scope", "col")}
+    outside = Read(fragment(Document("", blocks[:3]))).words
+    assert not re.search(r"(?<!\\)\$|\\[()\[\]]", outside)
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", read.words)

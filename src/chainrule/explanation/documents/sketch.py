@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chainrule.errors import printable
 from chainrule.explanation.documents.layout import Page
 from chainrule.explanation.picture import Edge, Picture, Unit
 from chainrule.explanation.printers.unicode import pretty_number
@@ -25,7 +26,7 @@ def sketch(picture: Picture, width: int) -> tuple[str, ...]:
             if unit.name in incoming:
                 page.add(_unit(unit, picture), indent=2)
                 page.items(_arrows(incoming[unit.name], unit, picture), indent=6)
-    return tuple(row.text for row in page.rows)
+    return tuple(printable(row.text, len(row.text)) for row in page.rows)
 
 
 def _unit(unit: Unit, picture: Picture) -> str:
