@@ -214,9 +214,10 @@ class _Chunk:
         self._stamps: dict[Any, Stamp] = {}
         self._values = dict(streamed.trace)
         streamed.chain.op = streamed.op.above()  # what is made here goes with the chunk
+        self._kinds = [self._kind(name, uses) for name, uses in chunk]
         first_of: dict[Any, str] = {}
-        for name, uses in chunk:
-            first_of.setdefault(self._kind(name, uses), name)
+        for kind, (name, _) in zip(self._kinds, chunk, strict=True):
+            first_of.setdefault(kind, name)
         firsts = set(first_of.values())
         self.reader, self.node_of = self._worked_out(
             [(name, uses) for name, uses in chunk if name in firsts]
@@ -269,8 +270,7 @@ class _Chunk:
         return Derivations(chain, Trace(self._values)), node_of
 
     def lines(self) -> Iterator[str]:
-        for name, uses in self.chunk:
-            kind = self._kind(name, uses)
+        for kind, (name, uses) in zip(self._kinds, self.chunk, strict=True):
             stamp = self._stamps.get(kind)
             if stamp is not None:
                 yield self._stamped(stamp, name, uses)

@@ -419,7 +419,8 @@ def _stream(lines: Iterable[str], output: str | None) -> None:
     def rows() -> Iterable[str]:
         nonlocal disagrees
         for line in lines:
-            disagrees = disagrees or '"verdict": "disagrees"' in line
+            checks = line.rfind('"checks"')  # a line is long, and they come last
+            disagrees = disagrees or line.find('"verdict": "disagrees"', checks) >= 0
             yield f"{line}\n"
 
     if output is None or output == "-":

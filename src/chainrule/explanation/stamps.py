@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,9 @@ from chainrule.primitives import Apply, Symbol
 from chainrule.wire import number
 
 __all__ = ["Factor", "Stamp", "dumps"]
+
+quoted = json.encoder.encode_basestring
+"""A string as `dumps` writes it."""
 
 dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 MARKED = ("parameter", "symbol", "gradient", "factor", "result", "update", "checks")
@@ -75,22 +79,32 @@ class Stamp:
         checks: Mapping[str, Any],
     ) -> str:
         """The document of another parameter, as text."""
-        own = partial(self.loss, parameter)
-        result = {
-            "symbol": own,
-            "formula": self.formula + factor.name,
-            "substituted": self.substituted + factor.within,
-            "value": gradient,
-        }
+        own = quoted(partial(self.loss, parameter))
         at = self.parts
         return "".join(
             (
-                *(at[0], dumps(parameter), at[1], dumps(own), at[2], repr(gradient), at[3]),
-                *('{"symbol": ', dumps(partial(self.over, parameter)), ", ", factor.text),
-                *(at[4], dumps(result), at[5], dumps(update_as_json(update)), at[6]),
+                *(at[0], quoted(parameter), at[1], own, at[2], repr(gradient), at[3]),
+                *('{"symbol": ', quoted(partial(self.over, parameter)), ", ", factor.text, at[4]),
+                *('{"symbol": ', own, ', "formula": ', quoted(self.formula + factor.name)),
+                *(', "substituted": ', quoted(self.substituted + factor.within)),
+                *(', "value": ', repr(gradient), "}", at[5], _text_of_update(update), at[6]),
                 *(_text_of(checks), at[7]),
             )
         )
+
+
+def _text_of_update(update: Update | None) -> str:
+    """`update_as_json` as text, without a dictionary on the way."""
+    if update is None or update.after or not math.isfinite(update.new):
+        return dumps(update_as_json(update))
+    return "".join(
+        (
+            *('{"old": ', repr(update.old), ', "new": ', repr(update.new)),
+            *(', "formula": ', quoted(update.formula)),
+            *(', "substituted": ', quoted(update.substituted)),
+            *(', "gradient": ', repr(update.gradient), ', "after": []}'),
+        )
+    )
 
 
 def _mark(key: str) -> str:
