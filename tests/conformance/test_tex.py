@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pypdf
 import pytest
+from helpers.documents import values
 from helpers.typeset import HOSTILE
-from unit.test_markdown import values
 
 import chainrule as cr
 from chainrule.explanation.documents.article import article_document

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from cli.invoking import succeed
+from helpers.documents import HOSTILE, values
 
 import chainrule as cr
 from chainrule import display
@@ -30,7 +31,6 @@ from chainrule.explanation.documents.mathjax import mathjax
 from chainrule.explanation.documents.rounding import rounded_picture
 from chainrule.explanation.documents.sketch import sketch
 from chainrule.explanation.picture import Picture, Unit
-from unit.test_markdown import HOSTILE, values
 
 SEED = cr.load("seed")
 RESULTS = {

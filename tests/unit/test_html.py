@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from helpers.documents import EXAMPLES, values
 from helpers.pages import formula, parsed, text
 from helpers.typeset import HOSTILE
 from properties.test_formulas import same, value
@@ -43,7 +44,6 @@ from chainrule.explanation.documents.terminal import terminal_rows
 from chainrule.explanation.messages import LANGUAGES, Language
 from chainrule.explanation.messages import Words as Messages
 from chainrule.explanation.picture import Edge, Picture, Unit
-from unit.test_markdown import EXAMPLES, values
 
 each_language = pytest.mark.parametrize("language", LANGUAGES)
 each_example = pytest.mark.parametrize("example", EXAMPLES)

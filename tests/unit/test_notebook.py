@@ -8,13 +8,13 @@ import re
 
 import pytest
 from golden.comparing import compare
+from helpers.documents import HOSTILE
 
 import chainrule as cr
 from chainrule.explanation.documents.blocks import Document, Heading, Paragraph, Recomputed, Title
 from chainrule.explanation.documents.compose import explanation_document
 from chainrule.explanation.documents.notebook import notebook
 from chainrule.explanation.messages import Words
-from unit.test_markdown import HOSTILE
 
 SHEET = "x = 2.0\nw = 0.5\nE = (w * x) ** 2\n"
 

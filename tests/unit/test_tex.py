@@ -6,6 +6,7 @@ import re
 
 import pytest
 from golden.comparing import compare
+from helpers.documents import EXAMPLES, values
 from helpers.typeset import HOSTILE, read_latex
 from properties.test_formulas import value
 
@@ -35,7 +36,6 @@ from chainrule.explanation.documents.tex.document import COMMANDS
 from chainrule.explanation.messages import Language
 from chainrule.explanation.messages import Words as Messages
 from chainrule.explanation.picture import Edge, Picture, Unit
-from unit.test_markdown import EXAMPLES, values
 
 PICTURE = Picture(
     ((Unit("x", 0.5, "input"),), (Unit("o", 0.25, "output"),)), (Edge("x", "o", ("w", -0.75)),)
