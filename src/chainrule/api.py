@@ -17,11 +17,11 @@ from chainrule.explanation.schema import Explanation
 from chainrule.explanation.values import (
     Values,
     parts_of_loss,
-    quantities,
     raise_non_finite,
     values_of,
 )
 from chainrule.graph.model import Model, Order
+from chainrule.graph.passes.unroll import quantities
 from chainrule.graph.trace import Trace
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from chainrule.explanation.printers.names import split_derivative, split_name
-from chainrule.explanation.printers.notation import (
+from chainrule.primitives import REGISTRY, Apply, Formula
+from chainrule.primitives.notation import (
     ATOM,
     MATRIX,
     POWER,
@@ -19,8 +20,7 @@ from chainrule.explanation.printers.notation import (
     called,
     defined,
 )
-from chainrule.explanation.printers.python import Form, Python
-from chainrule.primitives import REGISTRY, Apply, Formula
+from chainrule.primitives.python import Form, Python
 
 __all__ = ["numpy", "spelt"]
 

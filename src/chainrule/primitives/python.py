@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from chainrule.explanation.printers.notation import (
+from chainrule.primitives.formula import Formula
+from chainrule.primitives.notation import (
     ATOM,
     CHOICE,
     COMPARISON,
@@ -22,7 +23,6 @@ from chainrule.explanation.printers.notation import (
     Values,
     flattened,
 )
-from chainrule.primitives import Formula
 
 __all__ = ["Python", "python", "python_number"]
 
