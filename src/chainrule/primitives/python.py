@@ -8,25 +8,14 @@ engine goes on with an infinity.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
+from chainrule.primitives.code import COMPARISONS, FUNCTIONS, Code, call
 from chainrule.primitives.formula import Formula
-from chainrule.primitives.notation import (
-    ATOM,
-    CHOICE,
-    COMPARISON,
-    POWER,
-    PRODUCT,
-    SUM,
-    Notation,
-    Values,
-    flattened,
-)
+from chainrule.primitives.notation import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SUM, Values
 
 __all__ = ["Python", "python", "python_number"]
-
-Form = Callable[[Notation[str], tuple[Formula, ...], Values], tuple[str, int]]
 
 
 def python(formula: Formula, values: Mapping[str, float] | None = None) -> str:
@@ -36,36 +25,20 @@ def python(formula: Formula, values: Mapping[str, float] | None = None) -> str:
 
 def python_number(value: float) -> str:
     """The shortest text that reads back as the same float."""
-    return repr(float(value))
+    return _PYTHON.number(value)
 
 
-def _call(operation: str, name: str) -> Form:
-    def form(to: Notation[str], arguments: tuple[Formula, ...], values: Values) -> tuple[str, int]:
-        inner = ", ".join(to.write(item, values) for item in flattened(operation, arguments))
-        return f"{name}({inner})", ATOM
-
-    return form
-
-
-def _comparison(sign: str) -> Form:
-    def form(to: Notation[str], arguments: tuple[Formula, ...], values: Values) -> tuple[str, int]:
-        left, right = (to.within(item, values, SUM) for item in arguments)
-        return f"{left} {sign} {right}", COMPARISON
-
-    return form
-
-
-def _power(to: Notation[str], arguments: tuple[Formula, ...], values: Values) -> tuple[str, int]:
+def _power(to: Code, arguments: tuple[Formula, ...], values: Values) -> tuple[str, int]:
     base, exponent = arguments
     return f"{to.within(base, values, ATOM)}**{to.within(exponent, values, POWER)}", POWER
 
 
-def _choice(to: Notation[str], arguments: tuple[Formula, ...], values: Values) -> tuple[str, int]:
+def _choice(to: Code, arguments: tuple[Formula, ...], values: Values) -> tuple[str, int]:
     condition, first, second = (to.within(item, values, COMPARISON) for item in arguments)
     return f"{first} if {condition} else {second}", CHOICE
 
 
-class Python(Notation[str]):
+class Python(Code):
     """Text that Python evaluates."""
 
     infix: ClassVar = {
@@ -77,35 +50,15 @@ class Python(Notation[str]):
     forms: ClassVar = {
         "pow": _power,
         "where": _choice,
-        "less": _comparison("<"),
-        "less_equal": _comparison("<="),
-        "greater": _comparison(">"),
-        "greater_equal": _comparison(">="),
-        "equal": _comparison("=="),
-        "not_equal": _comparison("!="),
-        "maximum": _call("maximum", "max"),
-        "minimum": _call("minimum", "min"),
-        **{
-            name: _call(name, name)
-            for name in ("exp", "expm1", "log", "log1p", "sqrt", "abs", "sin", "cos", "tanh", "erf")
-        },
+        "maximum": call("maximum", flat=True),
+        "minimum": call("minimum", flat=True),
+        **COMPARISONS,
+        **{name: call(name) for name in FUNCTIONS},
     }
 
-    def text(self, text: str) -> str:
-        """Text as it is."""
-        return text
-
-    def join(self, parts: Sequence[str]) -> str:
-        """One string."""
-        return "".join(parts)
-
-    def bracket(self, inner: str) -> str:
-        """Round ones."""
-        return f"({inner})"
-
-    def number(self, value: float) -> str:
-        """The shortest text that reads back as the same float."""
-        return python_number(value)
+    def function(self, operation: str) -> str:
+        """Python's own `max` and `min`, the functions of `math` by their names."""
+        return {"maximum": "max", "minimum": "min"}.get(operation, operation)
 
 
 _PYTHON = Python()
