@@ -52,6 +52,10 @@ interface let new null of package private protected public return set static sup
 throw true try typeof undefined var void while with yield Infinity Math NaN Object forward gradient
 step
 """
+_INHERITED = """
+constructor hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf
+"""
+"""What every object has: a parameter of that name would never take its default."""
 
 
 def _choice(to: Code, arguments: tuple[Formula, ...], values: Values) -> tuple[str, int]:
@@ -70,7 +74,7 @@ def _is_comparison(formula: Formula) -> bool:
 class JavaScriptSource(Language):
     """Text that JavaScript evaluates."""
 
-    reserved = frozenset(_WORDS.split())
+    reserved = frozenset(f"{_WORDS} {_INHERITED}".split())
     infix: ClassVar = CSource.infix
     forms: ClassVar = {
         "where": _choice,

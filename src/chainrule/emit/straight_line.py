@@ -178,7 +178,8 @@ class _Writer:
         adjoint = {node: chain.adjoint.get(node, zero) for node in trained}
         self.parts = set(_parts(topological([self.loss, *adjoint.values()]), adjoint))
         for derivative, quantity in chain.quantity_of.items():
-            if derivative.name != f"d{self.loss.name}_d{quantity.name}":  # a δ
+            is_delta = derivative.name != f"d{self.loss.name}_d{quantity.name}"
+            if is_delta and derivative not in chain.forward:
                 self.meaning[derivative] = f"∂{self.loss.name}/∂{quantity.name}"
         sections = [self._section("forward pass", [self.loss])]
         self.known = set(chain.forward)
@@ -217,19 +218,19 @@ class _Writer:
         return self.unrolled.entries[self.model.leaves[number].node][flat]
 
     def _rate(self) -> str:
-        """The name of the learning rate, which a sheet may also compute with."""
-        name, value = self.model.learning_rate_name, self.model.learning_rate
-        assert value is not None
-        if self.given.get(name) != value:
-            name = self._unique(name)
-        self.given[name] = value
+        """The name of the learning rate, which joins what is given."""
+        assert self.model.learning_rate is not None
+        name = self._unique(self.model.learning_rate_name)
+        self.given[name] = self.model.learning_rate
         return name
 
     def _gradient(self, chain: Chain, node: Node, adjoint: Node, derived: list[Statement]) -> str:
         """The name of ∂loss/∂node, which may be a δ or a constant under a name of its own."""
-        if chain.quantity_of.get(adjoint) is node and adjoint in self.called:
-            return self.called[adjoint]
-        name = self._unique(f"d{self.loss.name}_d{node.name}")
+        name = f"d{self.loss.name}_d{node.name}"
+        own = self.called.get(adjoint, "")
+        if chain.quantity_of.get(adjoint) is node and own.startswith(name):
+            return own
+        name = self._unique(name)
         derived.append(Statement(name, reference(adjoint, self.called.get)))
         return name
 
