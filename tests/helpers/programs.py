@@ -29,7 +29,7 @@ def tool(*names: str) -> str:
     """The first of these that is there; without one the test is skipped, and in CI it fails."""
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
-        reason = f"needs {' or '.join(names)}: `make tools` installs it where it can"
+        reason = f"needs {' or '.join(names)}: `make compilers` installs it"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
