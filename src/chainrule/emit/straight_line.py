@@ -8,7 +8,7 @@ parameter after the step is `w7⁺`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,7 +27,7 @@ __all__ = ["Section", "Statement", "StraightLine", "What", "straight_line"]
 
 What = Literal["forward", "gradient", "step"]
 
-LIMIT = 20_000
+LIMIT = 10_000
 """Scalar steps up to which a model is written out, statement by statement."""
 
 DEEPEST = 48
@@ -172,8 +172,8 @@ class _Writer:
         return [section], [(name, name) for name in names]
 
     def _backward(self) -> tuple[list[Section], list[tuple[str, str]]]:
-        op, trained = self.unrolled, [self._leaf(name) for name in self.model.trained]
-        chain = Chain(op, self.loss, trained)
+        trained = [self._leaf(name) for name in self.model.trained]
+        chain = Chain(self.unrolled, self.loss, trained)
         zero = chain.op.constant(0.0)
         adjoint = {node: chain.adjoint.get(node, zero) for node in trained}
         self.parts = set(_parts(topological([self.loss, *adjoint.values()]), adjoint))
@@ -183,35 +183,50 @@ class _Writer:
                 self.meaning[derivative] = f"∂{self.loss.name}/∂{quantity.name}"
         sections = [self._section("forward pass", [self.loss])]
         self.known = set(chain.forward)
-        results = [(self.called[self.loss], self.called[self.loss])]
-        rate = self._rate() if self.what == "step" else ""
-        order = self.order if self.what == "step" else "simultaneous"
-        groups = update_groups(self.loss, trained, order)
-        gradients: dict[Node, str] = {}
-        updated: dict[Node, str] = {}
+        steps = self.what == "step"
+        rate = self._rate() if steps else ""
+        result = {self.loss: self.called[self.loss]}
+        groups = update_groups(self.loss, trained, self.order if steps else "simultaneous")
         for stage, group in enumerate(groups, start=1):
             where = f", stage {stage} of {len(groups)}" if len(groups) > 1 else ""
-            roots = [adjoint[node] for node in group]
-            between = [node for node in topological(roots, self._is_known) if node not in roots]
-            derived = list(self._section("", [*between, *roots]).statements)
-            for node in group:
-                gradients[node] = self._gradient(chain, node, adjoint[node], derived)
-            sections.append(Section(f"backward pass{where}", tuple(derived)))
-            if self.what != "step":
-                continue
-            updates = []
-            for node in group:
-                updated[node] = self._unique(f"{node.name}⁺", "⁺")
-                symbols = (Symbol(name) for name in (self.called[node], rate, gradients[node]))
-                updates.append(Statement(updated[node], descend(_Formulas(), *symbols)))
-            sections.append(Section(f"update{where}", tuple(updates)))
-            for node in group:
-                self.called[node] = updated[node]
-                self.version[node] = stage
-        for node in trained:
-            name = gradients[node] if self.what == "gradient" else updated[node]
-            results.append((node.name or "" if self.what == "step" else name, name))
-        return sections, results
+            backward = self._derivatives(chain, {node: adjoint[node] for node in group}, result)
+            sections.append(Section(f"backward pass{where}", backward))
+            if steps:
+                sections.append(Section(f"update{where}", self._updates(group, rate, result)))
+                self.version.update(dict.fromkeys(group, stage))
+        named = [(node.name or "" if steps else result[node], result[node]) for node in trained]
+        return sections, [(result[self.loss], result[self.loss]), *named]
+
+    def _derivatives(
+        self, chain: Chain, adjoint: Mapping[Node, Node], result: dict[Node, str]
+    ) -> tuple[Statement, ...]:
+        """The δ's, then the derivatives by the parameters, whose names go into `result`."""
+        roots = set(adjoint.values())
+        needed = topological(adjoint.values(), self._is_known)
+        between = [node for node in needed if node not in roots]
+        statements = [*self._section("", [*between, *adjoint.values()]).statements]
+        for node, derivative in adjoint.items():
+            name = f"d{self.loss.name}_d{node.name}"
+            own = self.called.get(derivative, "")
+            if chain.quantity_of.get(derivative) is node and own.startswith(name):
+                result[node] = own
+            else:  # it is a δ, a quantity or a constant as well
+                result[node] = self._unique(name)
+                formula = reference(derivative, self.called.get)
+                statements.append(Statement(result[node], formula))
+        return tuple(statements)
+
+    def _updates(
+        self, group: Iterable[Node], rate: str, result: dict[Node, str]
+    ) -> tuple[Statement, ...]:
+        """The new parameters; from here on they are the ones that are read."""
+        statements = []
+        for node in group:
+            symbols = (Symbol(name) for name in (self.called[node], rate, result[node]))
+            result[node] = self._unique(f"{node.name}⁺", "⁺")
+            statements.append(Statement(result[node], descend(_Formulas(), *symbols)))
+        self.called.update((node, result[node]) for node in group)
+        return tuple(statements)
 
     def _leaf(self, name: str) -> Node:
         number, flat = self.model.entry_of[name]
@@ -222,16 +237,6 @@ class _Writer:
         assert self.model.learning_rate is not None
         name = self._unique(self.model.learning_rate_name)
         self.given[name] = self.model.learning_rate
-        return name
-
-    def _gradient(self, chain: Chain, node: Node, adjoint: Node, derived: list[Statement]) -> str:
-        """The name of ∂loss/∂node, which may be a δ or a constant under a name of its own."""
-        name = f"d{self.loss.name}_d{node.name}"
-        own = self.called.get(adjoint, "")
-        if chain.quantity_of.get(adjoint) is node and own.startswith(name):
-            return own
-        name = self._unique(name)
-        derived.append(Statement(name, reference(adjoint, self.called.get)))
         return name
 
     def _unique(self, name: str, mark: str = "_") -> str:
