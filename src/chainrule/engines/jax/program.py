@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterable
 from typing import Any
 
+import jax
 from jax import lax
 from jax import numpy as jnp
 from jax.scipy.special import erf
@@ -49,4 +50,9 @@ def _apply(operation: str, *arguments: Any) -> Any:
 
 def program(outputs: Iterable[Node], given: Iterable[Node] = (), dtype: str = "float64") -> Program:
     """An array graph, ready to be traced with numbers of the type `dtype`."""
-    return Program(outputs, _kernel, functools.partial(jnp.asarray, dtype=dtype), given)
+
+    def constant(value: float) -> Any:
+        with jax.ensure_compile_time_eval():  # a program outlives the trace that it is made in
+            return jnp.asarray(value, dtype=dtype)
+
+    return Program(outputs, _kernel, constant, given)
