@@ -1,6 +1,6 @@
 """Speed as ratios within one run: peers and chainrule interleaved, medians compared.
 
-python benchmarks/run.py [PART ...] [--json] [--repeats N] [--threads N] [--work TEXT] [--check]
+python benchmarks/run.py [PART ...] [--json] [--repeats N] [--threads N] [--work TEXT ...] [--check]
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--threads", type=int, default=1, help="of BLAS, PyTorch and XLA")
-    parser.add_argument("--work", default="", help="only works whose name has this in it")
+    parser.add_argument(
+        "--work", action="append", metavar="TEXT", help="only works whose name has this in it"
+    )
     parser.add_argument("--check", action="store_true", help="compare weights, and time nothing")
     options = parser.parse_args()
     unknown = set(options.part) - set(PARTS)
@@ -34,7 +36,11 @@ def main() -> int:
     import tables
     import works
 
-    chosen = [work for work in works.all_works() if options.work in work.name]
+    chosen = [
+        work
+        for work in works.all_works()
+        if any(text in work.name for text in options.work or [""])
+    ]
     _, missing = steps.present()
     if options.check:
         rows = steps.check(chosen)

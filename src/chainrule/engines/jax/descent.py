@@ -7,8 +7,9 @@ as the engine is at work, and nowhere else.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -130,9 +131,12 @@ class JaxDescent:
 
     # ------------------------------------------------------------------ around the trace
 
-    def _precision(self) -> Any:
-        """float64 where it is asked for, as long as this lasts."""
-        return jax.enable_x64(self._dtype == "float64")
+    @contextlib.contextmanager
+    def _precision(self) -> Iterator[None]:
+        """float64 where it is asked for, and float32 that is no less, as long as this lasts."""
+        # GPUs and TPUs multiply matrices of float32 with fewer digits unless they are told.
+        with jax.enable_x64(self._dtype == "float64"), jax.default_matmul_precision("highest"):
+            yield
 
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         where = None if self._devices is None else self._devices.whole
