@@ -52,3 +52,12 @@ class Program:
             else:
                 values[node] = kernel(*[values[item] for item in inputs])
         return values
+
+    def run_disturbed(
+        self, given: Mapping[Node, Any], disturb: Callable[[Any], Any]
+    ) -> dict[Node, Any]:
+        """The same, each step's result replaced by what `disturb` makes of it."""
+        values: dict[Node, Any] = {**given, **self._constants}
+        for node, kernel, inputs, attributes in self.steps:
+            values[node] = disturb(kernel(*[values[item] for item in inputs], **attributes))
+        return values
