@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from chainrule.errors import Fault, InputError
@@ -46,7 +47,8 @@ def take_steps_jax(
         if leaf.trained
     }
     names = {leaf.node: f"{leaf.labels[0]}, ..." for leaf in model.leaves}
-    for number, loss in enumerate(losses[:-1]):
-        _check_finite(f"step {number + 1}", loss, {}, names.__getitem__)
+    broken = next((place for place, loss in enumerate(losses[:-1]) if not isfinite(loss)), None)
+    if broken is not None:
+        _check_finite(f"step {broken + 1}", losses[broken], {}, names.__getitem__)
     _check_finite(f"after step {count}", losses[-1], ran.parameters, names.__getitem__)
     return Steps(model.with_leaves(changed), model, chosen, losses, f"jax, {dtype}")
