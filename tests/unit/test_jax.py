@@ -182,6 +182,15 @@ def test_data_of_another_shape_are_refused(inputs: Any, targets: Any, what: str)
     assert str(caught.value) == f"{what}  needs: {needs}"
 
 
+def test_data_need_a_table_of_inputs_and_one_of_targets() -> None:
+    with pytest.raises(InputError) as caught:
+        JaxDescent(cr.load("seed-equations"), 0.1).run_epochs(np.zeros((1, 2)), np.zeros((1, 2)))
+    assert str(caught.value) == (
+        "ShapeError: the model has 0 tables of examples\n"
+        "  needs: one of inputs and one of targets, for data to go into"
+    )
+
+
 # ---------------------------------------------------------------------- several processes
 
 PROCESS = """

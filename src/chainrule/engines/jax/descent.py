@@ -180,6 +180,11 @@ def _batches(tables: Sequence[Node], data: Sequence[Any]) -> list[Any]:
 
     Shapes: of each, (batches, b, columns).
     """
+    if len(tables) != len(data):
+        what = f"the model has {len(tables)} tables of examples"
+        raise InputError(
+            Fault("ShapeError", what, needs="one of inputs and one of targets, for data to go into")
+        )
     arrays = [numpy.asarray(array) for array in data]
     found = " and ".join(str(array.shape) for array in arrays)
     wanted = " and ".join(f"(n, {table.shape[1]})" for table in tables)
