@@ -20,7 +20,7 @@ def namespace(*arrays: Any) -> Any:
     Source: Consortium for Python Data API Standards (2021), array API, `__array_namespace__`.
     """
     for array in arrays:
-        own = _own(type(array))
+        own = _own(type(array))  # type: ignore[arg-type]  # types are hashable
         if own is not None:
             return own(array)
     import numpy
