@@ -1,13 +1,13 @@
 # `make test` needs Python 3.11 or later with pip, and nothing else: it makes its own
 # virtual environment, installs the package and what the tests need, and runs them all.
-# TeX and Chromium judge some of them: where there is none and Debian's packages can be
-# installed, it is; elsewhere those tests are skipped.
+# TeX, Chromium, a C compiler and Node judge some of them: where there is none and Debian's
+# packages can be installed, it is; elsewhere those tests are skipped.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: check test test-long lint tex browser docs bench clean
+.PHONY: check test test-long lint tex browser compilers docs bench clean
 
 check: test
 
@@ -38,10 +38,17 @@ browser: $(VENV)/installed
 	  chromium >/dev/null; } || $(BIN)/playwright install chromium || \
 	  echo "no Chromium, and no way to install it: its tests are skipped"
 
-test: lint tex browser
+compilers:
+	@{ command -v cc && command -v node; } >/dev/null || { \
+	  test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	  gcc libc6-dev nodejs >/dev/null; } || \
+	  echo "no C compiler or no Node, and no way to install it: its tests are skipped"
+
+test: lint tex browser compilers
 	$(BIN)/python -m pytest
 
-test-long: lint tex browser
+test-long: lint tex browser compilers
 	CHAINRULE_TEST_BUDGET=10 $(BIN)/python -m pytest
 
 docs: $(VENV)/installed

@@ -30,6 +30,7 @@ _HOME = {
     "model": "chainrule.frontends.expression",
     "plot": "chainrule.api",
     "show": "chainrule.api",
+    "source": "chainrule.api",
     "step": "chainrule.api",
     "var": "chainrule.frontends.expression",
 }

@@ -1,4 +1,4 @@
-"""What chainrule does, as functions: load, show, explain, article, step, plot, check.
+"""What chainrule does, as functions: load, show, explain, article, step, plot, check, source.
 
 Each command of the command line is one of these and a way to print its answer.
 """
@@ -17,14 +17,15 @@ from chainrule.explanation.schema import Explanation
 from chainrule.explanation.values import (
     Values,
     parts_of_loss,
-    quantities,
     raise_non_finite,
     values_of,
 )
 from chainrule.graph.model import Model, Order
+from chainrule.graph.passes.unroll import quantities
 from chainrule.graph.trace import Trace
 
 if TYPE_CHECKING:
+    from chainrule.emit.straight_line import What
     from chainrule.explanation.article import Article
     from chainrule.explanation.messages import Language
     from chainrule.frontends.expression import Expression
@@ -41,6 +42,7 @@ __all__ = [
     "loads",
     "plot",
     "show",
+    "source",
     "step",
     "updated_text",
 ]
@@ -336,6 +338,27 @@ def check(model: Model | Expression) -> Report:
                 )
             )
     return check_gradient(model, found.entries, model.trained)
+
+
+def source(
+    model: Model | Expression,
+    *,
+    lang: str = "python",
+    what: What = "gradient",
+    order: Order | None = None,
+) -> str:
+    """A program without dependencies that computes the forward pass, the gradient or a step.
+
+    `lang` is `python`, `c` or `javascript`.  Every operation stands in the order in which
+    the reference engine takes it.
+
+    Raises: InputError for another language, for a model that is too large to be written
+    out, and where nothing is trained or a step has no learning rate.
+    """
+    from chainrule.emit.source import source as written
+
+    model = _model(model)
+    return written(model, lang, what, order or model.order)
 
 
 def updated_text(taken: Steps) -> str:

@@ -32,11 +32,11 @@ from chainrule.explanation.documents.fragment import fragment
 from chainrule.explanation.documents.markdown import markdown
 from chainrule.explanation.documents.mathjax import mathjax
 from chainrule.explanation.documents.terminal import terminal_rows
-from chainrule.explanation.formulas import formula_of
 from chainrule.explanation.messages import Words, language_of
 from chainrule.explanation.schema import Explanation
 from chainrule.explanation.values import Values
 from chainrule.frontends.expression import Expression
+from chainrule.graph.formulas import formula_of
 from chainrule.graph.model import Model
 from chainrule.train.steps import Steps
 from chainrule.verify.report import Report

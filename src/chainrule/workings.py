@@ -21,13 +21,13 @@ from chainrule.explanation.schema import Explanation
 from chainrule.explanation.values import (
     Values,
     non_finite,
-    quantities,
     raise_non_finite,
     values_of,
 )
 from chainrule.graph.model import Model, Order
 from chainrule.graph.node import Node
 from chainrule.graph.passes.fold import constant_value
+from chainrule.graph.passes.unroll import quantities
 from chainrule.graph.trace import Trace
 
 __all__ = ["Workings", "checks_of", "ends"]

@@ -37,6 +37,9 @@ from cli.invoking import (
 )
 
 COMMANDS = ("show", "explain", "article", "step", "check")
+"""Those that answer in words and numbers."""
+
+EVERY = (*COMMANDS, "source")
 SCHEMAS = {
     "show": "chainrule.values/1",
     "explain": "chainrule.derivation/1",
@@ -227,7 +230,7 @@ def test_loss_and_train_choose_in_a_sheet_of_equations(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("choice", [("--loss", "E"), ("--train", "w7")])
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", EVERY)
 def test_loss_and_train_are_refused_for_a_network(name: str, choice: tuple[str, str]) -> None:
     done = invoke(name, "seed", *choice)
     assert (done.status, done.out) == (2, "")
@@ -297,7 +300,7 @@ def test_unknown_names_of_settings_are_told_together() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", EVERY)
 def test_the_file_is_not_changed_by_set(folder: Path, name: str) -> None:
     (folder / "net.toml").write_text(NET)
     succeed(name, "net.toml", "--set", "w=9")
@@ -699,7 +702,7 @@ def test_a_closed_pipe_is_silent_at_once() -> None:
 
 
 @pytest.mark.parametrize("variables", [{}, {"NO_COLOR": "1"}, {"FORCE_COLOR": "1"}])
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_pipe_gets_no_escape_sequences(name: str, variables: dict[str, str]) -> None:
     done = separately(name, "macleod", env=environment(**variables))
     assert done.status == 0
@@ -834,7 +837,7 @@ def examples_of(text: str) -> list[str]:
     return [line.strip() for line in rest.split("\n\n")[0].splitlines() if line.strip()]
 
 
-@pytest.mark.parametrize("names", [(), *((name,) for name in COMMANDS)], ids=" ".join)
+@pytest.mark.parametrize("names", [(), *((name,) for name in EVERY)], ids=" ".join)
 def test_the_examples_of_the_help_run(folder: Path, names: tuple[str, ...]) -> None:
     (folder / "net.toml").write_text(NET.replace("x = 2.0", "x1 = 2.0"))
     (folder / "sheet.txt").write_text((LOCATION / "seed-equations.txt").read_text())
@@ -855,8 +858,8 @@ def test_the_examples_of_the_help_run(folder: Path, names: tuple[str, ...]) -> N
 
 def test_the_help_lists_every_command_and_example() -> None:
     text = help_of()
-    assert all(re.search(rf"^  {name}  ", text, re.MULTILINE) for name in COMMANDS)
-    assert set(COMMANDS) == set(command.commands)  # type: ignore[attr-defined]
+    assert all(re.search(rf"^  {name}  ", text, re.MULTILINE) for name in EVERY)
+    assert set(EVERY) == set(command.commands)  # type: ignore[attr-defined]
     words = re.findall(r"[\w-]+", text)
     assert all(example in words for example in EXAMPLES)
     assert {file.stem for file in LOCATION.iterdir() if file.suffix in (".toml", ".txt")} == set(

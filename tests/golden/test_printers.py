@@ -9,10 +9,10 @@ from helpers.networks import describe, network
 from chainrule import api
 from chainrule.explanation.matrices import matrices
 from chainrule.explanation.printers.numpy import numpy
-from chainrule.explanation.printers.python import python
 from chainrule.explanation.printers.unicode import inline, stacked
 from chainrule.primitives import REGISTRY, Apply, Formula, Pointwise, Symbol
 from chainrule.primitives.formula import parse
+from chainrule.primitives.python import python
 from golden.comparing import HERE, compare
 
 RECORDS = [

@@ -12,12 +12,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chainrule.engines import reference
-from chainrule.explanation.formulas import formula_of
-from chainrule.explanation.printers.python import python
 from chainrule.explanation.printers.unicode import inline
 from chainrule.graph.build import Builder
+from chainrule.graph.formulas import formula_of
 from chainrule.primitives import REGISTRY, Apply, Formula, Number, Pointwise, Symbol
 from chainrule.primitives.formula import interpret, parse
+from chainrule.primitives.python import python
 
 NAMES = ("x", "net_h1", "w[0,1]", "δ_o1", "dE_dE[0]", "hidden.weight[2,3]")
 NOT_PRINTED = ("stop",)

@@ -14,10 +14,10 @@ from chainrule.engines import numpy as arrays
 from chainrule.engines import reference
 from chainrule.engines.descent import array_descent
 from chainrule.errors import InputError, NumericError
-from chainrule.explanation.formulas import formula_of
-from chainrule.explanation.printers.python import python
 from chainrule.graph.build import Builder
+from chainrule.graph.formulas import formula_of
 from chainrule.graph.model import Model, Order
+from chainrule.primitives.python import python
 from chainrule.train.steps import take_steps
 
 EXAMPLES = ("flowers", "macleod", "mazur", "negnevitsky", "seed", "seed-equations")

@@ -12,12 +12,12 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import InputError
-from chainrule.explanation.formulas import formula_of
-from chainrule.explanation.printers.python import python
 from chainrule.frontends.expression import Expression
 from chainrule.graph.check import check_graph
+from chainrule.graph.formulas import formula_of
 from chainrule.primitives import REGISTRY, Pointwise
 from chainrule.primitives.composites import COMPOSITES
+from chainrule.primitives.python import python
 
 A = np.array([[0.5, -1.5, 2.0], [0.25, 3.0, -0.75]])
 

@@ -16,15 +16,15 @@ import pytest
 
 from chainrule.differentiate.reverse import reverse
 from chainrule.engines import reference
-from chainrule.explanation.formulas import formula_of
-from chainrule.explanation.printers.python import python
 from chainrule.graph.build import Builder
 from chainrule.graph.check import check_graph
+from chainrule.graph.formulas import formula_of
 from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.fold import constant_value
 from chainrule.graph.passes.name import DEEPEST, name_quantities, net_name
 from chainrule.graph.passes.prune import depending
 from chainrule.graph.passes.unroll import entry_labels, unroll, unrolled_size
+from chainrule.primitives.python import python
 
 Function = Callable[..., Any]
 

@@ -25,8 +25,8 @@ from chainrule.explanation.documents.compose import explanation_document
 from chainrule.explanation.documents.drawing import Label, draw
 from chainrule.explanation.documents.rounding import significant
 from chainrule.explanation.messages import Words
-from chainrule.explanation.printers.python import python
 from chainrule.frontends.files import example_names
+from chainrule.primitives.python import python
 
 FUNCTIONS = {name: getattr(math, name) for name in ("exp", "log", "tanh", "sqrt", "erf")}
 SIGNS = {"·": "*", "+": "+", "−": "-"}

@@ -51,6 +51,9 @@ ENDINGS = {form.ending: name for name, form in DOCUMENTS.items() if form.ending}
 LINES = {".jsonl": "jsonl"}
 """The format of derivations that come one by one."""
 
+LANGUAGES = {".py": "python", ".c": "c", ".mjs": "javascript", ".js": "javascript"}
+"""The languages of a program, by the ending of its file."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -75,7 +78,7 @@ def command() -> None:
 
 
 def model_options(function: Command) -> Command:
-    """What every command takes: the model, overrides, and how to answer."""
+    """What every command takes: the model, and overrides."""
     for decorate in (
         click.argument("model"),
         click.option(
@@ -91,6 +94,14 @@ def model_options(function: Command) -> Command:
             metavar="NAMES",
             help='What is trained in a sheet of equations, for example "w,b".',
         ),
+    ):
+        function = decorate(function)
+    return function
+
+
+def answer_options(function: Command) -> Command:
+    """How to answer, for every command that answers in words and numbers."""
+    for decorate in (
         click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text."),
         click.option(
             "--digits",
@@ -150,6 +161,7 @@ def document_options(*more: str) -> Callable[[Command], Command]:
 
 
 @command.command(epilog=STATUS)
+@answer_options
 @model_options
 @level_option
 def show(
@@ -179,6 +191,7 @@ def show(
 
 
 @command.command(epilog=STATUS)
+@answer_options
 @model_options
 @click.argument("parameters", metavar="[PARAMETER]...", nargs=-1)
 @document_options(*LINES.values())
@@ -217,6 +230,7 @@ def explain(
 
 
 @command.command(epilog=STATUS)
+@answer_options
 @model_options
 @document_options()
 @click.option(
@@ -256,6 +270,7 @@ def article(
 
 
 @command.command(epilog=STATUS)
+@answer_options
 @model_options
 @click.option(
     "--steps",
@@ -307,13 +322,9 @@ def step(
         api.plot(taken, plot, language=_words(lang).language)
         click.echo(f"wrote {printable(plot)}", err=True)
     if text is not None and output is not None:
+        _write(text, output)
         if output == "-":
-            click.echo(text, nl=False)
             return
-        from chainrule.frontends.files import write_atomic
-
-        write_atomic(output, text)
-        click.echo(f"wrote {printable(output)}", err=True)
     if as_json:
         _print_json(taken.as_json())
     else:
@@ -323,6 +334,7 @@ def step(
 
 
 @command.command(epilog=STATUS)
+@answer_options
 @model_options
 def check(model: str, as_json: bool, lang: Any, digits: int | None, **choices: Any) -> None:
     """Check every gradient against derivatives that know nothing of the chain rule.
@@ -346,6 +358,44 @@ def check(model: str, as_json: bool, lang: Any, digits: int | None, **choices: A
         _print_document(report_document(report, _words(lang), Choices(digits=digits)))
     if not report.passed:
         raise SystemExit(1)
+
+
+@command.command(epilog=STATUS)
+@model_options
+@click.option(
+    "--lang",
+    type=click.Choice(list(dict.fromkeys(LANGUAGES.values()))),
+    help="The language.  [default: by the ending of -o FILE, else python]",
+)
+@click.option(
+    "--what",
+    type=click.Choice(["forward", "gradient", "step"]),
+    default="gradient",
+    show_default=True,
+    help="What the program computes.",
+)
+@order_option
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help='Write the source to FILE: .py, .c, .mjs or .js ("-": standard output).',
+)
+def source(
+    model: str, lang: str | None, what: Any, order: Any, output: str | None, **choices: Any
+) -> None:
+    """A program that computes MODEL's gradient, and needs nothing else to run.
+
+    \b
+    Examples:
+      chainrule source seed --lang javascript
+      chainrule source net.toml --what step -o step.c
+    """
+    import chainrule.api as api
+
+    chosen = lang or _by_ending(output, LANGUAGES, "--lang") or "python"
+    text = api.source(_load(model, **choices), lang=chosen, what=what, order=order)
+    _write(text, output)
 
 
 # --------------------------------------------------------------------------- in and out
@@ -402,13 +452,17 @@ def _format(
         if form not in (None, "json"):
             raise click.UsageError(f"--json and --format {form} are two formats")
         return "json"
-    if form is not None or output is None or output == "-":
-        return form or "text"
+    return form or _by_ending(output, {**ENDINGS, **(more or {})}, "--format") or "text"
+
+
+def _by_ending(output: str | None, endings: Mapping[str, str], option: str) -> str | None:
+    """What the ending of a file asks for. Raises: click.UsageError for an unknown one."""
+    if output is None or output == "-":
+        return None
     ending = os.path.splitext(output)[1].lower()
-    endings = {**ENDINGS, **(more or {})}
     if ending not in endings:
         known = ", ".join(endings)
-        raise click.UsageError(f"{output} has none of the endings {known}: give --format")
+        raise click.UsageError(f"{output} has none of the endings {known}: give {option}")
     return endings[ending]
 
 
@@ -450,9 +504,14 @@ def _deliver(
         content: str | bytes = _json(result.as_json()) + "\n"
     else:
         content = DOCUMENTS[form].write(_composed(result, lang, choices), model)
+    if isinstance(content, bytes) and output in (None, "-") and sys.stdout.isatty():
+        raise click.UsageError(f"{form} is not for a terminal: give -o FILE")
+    _write(content, output)
+
+
+def _write(content: str | bytes, output: str | None) -> None:
+    """To a file, or to standard output."""
     if output is None or output == "-":
-        if isinstance(content, bytes) and sys.stdout.isatty():
-            raise click.UsageError(f"{form} is not for a terminal: give -o FILE")
         click.echo(content, nl=False)
         return
     from chainrule.frontends.files import write_atomic

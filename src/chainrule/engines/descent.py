@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chainrule.differentiate.chain import Chain
 from chainrule.differentiate.reverse import reverse
-from chainrule.differentiate.update import descend, distance_from_loss
+from chainrule.differentiate.update import descend, update_groups
 from chainrule.engines import numpy as arrays
 from chainrule.engines import reference
 from chainrule.engines.program import Program
@@ -55,15 +54,8 @@ class Descent:
         self.gradients = gradients
         self._make = make
         self._known = {*topological([loss]), *gradients, rate}
-        groups: Sequence[Sequence[Node]] = [list(gradients)]
-        if order == "sequential":
-            distance = distance_from_loss(loss, gradients)
-            near_first = sorted(gradients, key=distance.__getitem__)
-            groups = [
-                list(group) for _, group in itertools.groupby(near_first, distance.__getitem__)
-            ]
         self._stages = []
-        for group in groups:
+        for group in update_groups(loss, gradients, order):
             updated = tuple(descend(op, item, rate, gradients[item]) for item in group)
             self._stages.append(_Stage(tuple(group), updated, make(updated, self._known)))
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chainrule.differentiate.chain import Chain
-from chainrule.explanation.formulas import formula_of, reference
-from chainrule.explanation.printers.python import python, python_number
+from chainrule.graph.formulas import formula_of, reference
 from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.fold import constant_value
 from chainrule.graph.trace import Trace
 from chainrule.mime import Displayed
 from chainrule.primitives import VARIABLE, Formula, Pointwise
+from chainrule.primitives.python import python, python_number
 from chainrule.primitives.record import evaluate
 
 __all__ = [

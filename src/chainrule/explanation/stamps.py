@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from chainrule.explanation.derivation import Derivation, Update, partial
-from chainrule.explanation.printers.python import python
 from chainrule.explanation.schema import derivation_as_json, update_as_json
 from chainrule.primitives import Apply, Symbol
+from chainrule.primitives.python import python
 from chainrule.wire import number
 
 __all__ = ["Factor", "Stamp", "dumps"]

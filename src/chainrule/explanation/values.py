@@ -9,7 +9,7 @@ from chainrule.explanation.derivation import SATURATED_BELOW, Line
 from chainrule.graph.model import Convention, Model
 from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.prune import depending
-from chainrule.graph.passes.unroll import Unrolled
+from chainrule.graph.passes.unroll import Unrolled, quantities
 from chainrule.graph.trace import Trace
 from chainrule.mime import Displayed
 from chainrule.primitives import Pointwise
@@ -20,7 +20,6 @@ __all__ = [
     "is_saturated",
     "non_finite",
     "parts_of_loss",
-    "quantities",
     "raise_non_finite",
     "values_of",
 ]
@@ -45,12 +44,6 @@ class Values(Displayed):
         """Every number by its name, given and computed."""
         own = {line.symbol: line.value for line in self.lines}
         return {name: value for name, _, value in self.given} | own
-
-
-def quantities(unrolled: Unrolled, outputs: list[Node]) -> list[Node]:
-    """The named, computed scalar nodes that array nodes `outputs` need, layer by layer."""
-    entries = (entry for node in topological(outputs) for entry in unrolled.entries[node])
-    return [node for node in dict.fromkeys(entries) if node.name is not None and node.inputs]
 
 
 def values_of(model: Model, unrolled: Unrolled, nodes: list[Node], trace: Trace) -> Values:

@@ -16,8 +16,8 @@ from chainrule.errors import printable
 from chainrule.explanation.messages import Language
 from chainrule.explanation.printers.markup import Markup
 from chainrule.explanation.printers.names import Name, is_letter, split_name
-from chainrule.explanation.printers.notation import PRODUCT, SUM
 from chainrule.primitives import Formula
+from chainrule.primitives.notation import PRODUCT, SUM
 
 __all__ = ["derivative", "latex", "name", "number", "text"]
 

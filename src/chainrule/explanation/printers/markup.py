@@ -15,7 +15,8 @@ from typing import ClassVar, TypeVar
 
 from chainrule.explanation.messages import Language
 from chainrule.explanation.printers.names import Name, split_derivative, split_name
-from chainrule.explanation.printers.notation import (
+from chainrule.primitives import Apply, Formula, Symbol
+from chainrule.primitives.notation import (
     ATOM,
     CHOICE,
     COMPARISON,
@@ -33,7 +34,6 @@ from chainrule.explanation.printers.notation import (
     times_log,
     times_log_of_entries,
 )
-from chainrule.primitives import Apply, Formula, Symbol
 
 __all__ = ["Markup", "words"]
 

@@ -10,9 +10,9 @@ from chainrule.errors import printable
 from chainrule.explanation.messages import Language
 from chainrule.explanation.printers.markup import Markup
 from chainrule.explanation.printers.names import Name, split_name
-from chainrule.explanation.printers.notation import PRODUCT, SUM
 from chainrule.explanation.printers.speech import speech
 from chainrule.primitives import Formula
+from chainrule.primitives.notation import PRODUCT, SUM
 
 __all__ = ["bracket", "derivative", "math", "mathml", "name", "number", "text", "wrapped"]
 

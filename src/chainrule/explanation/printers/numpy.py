@@ -9,18 +9,18 @@ from __future__ import annotations
 from typing import ClassVar
 
 from chainrule.explanation.printers.names import split_derivative, split_name
-from chainrule.explanation.printers.notation import (
+from chainrule.primitives import REGISTRY, Apply, Formula
+from chainrule.primitives.code import Code, CodeForm
+from chainrule.primitives.notation import (
     ATOM,
     MATRIX,
     POWER,
     PRODUCT,
-    Notation,
     Values,
     called,
     defined,
 )
-from chainrule.explanation.printers.python import Form, Python
-from chainrule.primitives import REGISTRY, Apply, Formula
+from chainrule.primitives.python import Python
 
 __all__ = ["numpy", "spelt"]
 
@@ -39,9 +39,7 @@ def spelt(symbol: str) -> str:
     return name.base + name.layer if name.layer else symbol
 
 
-def _matrix_product(
-    to: Notation[str], arguments: tuple[Formula, ...], values: Values
-) -> tuple[str, int]:
+def _matrix_product(to: Code, arguments: tuple[Formula, ...], values: Values) -> tuple[str, int]:
     """From left to right, as it is evaluated."""
     left, right = arguments
     is_product = isinstance(left, Apply) and left.operation == "matmul"
@@ -49,25 +47,23 @@ def _matrix_product(
     return f"{first} @ {to.within(right, values, POWER)}", MATRIX
 
 
-def _transposed(
-    to: Notation[str], arguments: tuple[Formula, ...], values: Values
-) -> tuple[str, int]:
+def _transposed(to: Code, arguments: tuple[Formula, ...], values: Values) -> tuple[str, int]:
     return f"{to.within(arguments[0], values, ATOM)}.T", ATOM
 
 
-def _ones(to: Notation[str], arguments: tuple[Formula, ...], values: Values) -> tuple[str, int]:
+def _ones(to: Code, arguments: tuple[Formula, ...], values: Values) -> tuple[str, int]:
     return f"ones(({to.write(arguments[0], values)}, 1))", ATOM
 
 
-def _call(to: Notation[str], step: Apply, values: Values, *options: str) -> tuple[str, int]:
+def _call(to: Code, step: Apply, values: Values, *options: str) -> tuple[str, int]:
     inner = ", ".join([*(to.write(item, values) for item in step.arguments), *options])
     return f"{step.operation}({inner})", ATOM
 
 
-def _called(axis: int) -> Form:
+def _called(axis: int) -> CodeForm:
     """A primitive as it is written or defined, a composite along its axis."""
 
-    def form(to: Notation[str], arguments: tuple[Formula, ...], values: Values) -> tuple[str, int]:
+    def form(to: Code, arguments: tuple[Formula, ...], values: Values) -> tuple[str, int]:
         step = called(arguments)
         if step.operation in REGISTRY:
             return to.printed(step, values)
@@ -76,15 +72,15 @@ def _called(axis: int) -> Form:
     return form
 
 
-def _by_name(operation: str) -> Form:
-    def form(to: Notation[str], arguments: tuple[Formula, ...], values: Values) -> tuple[str, int]:
+def _by_name(operation: str) -> CodeForm:
+    def form(to: Code, arguments: tuple[Formula, ...], values: Values) -> tuple[str, int]:
         return _call(to, Apply(operation, arguments), values)
 
     return form
 
 
-def _definition(operation: str) -> Form:
-    def form(to: Notation[str], arguments: tuple[Formula, ...], values: Values) -> tuple[str, int]:
+def _definition(operation: str) -> CodeForm:
+    def form(to: Code, arguments: tuple[Formula, ...], values: Values) -> tuple[str, int]:
         return to.printed(defined(Apply(operation, arguments)), values)
 
     return form

@@ -14,8 +14,8 @@ from typing import ClassVar
 from chainrule.explanation.messages import Language
 from chainrule.explanation.printers.markup import Markup
 from chainrule.explanation.printers.names import GREEK, Name, split_name
-from chainrule.explanation.printers.notation import ATOM, PRODUCT, SUM
 from chainrule.primitives import Formula
+from chainrule.primitives.notation import ATOM, PRODUCT, SUM
 
 __all__ = ["derivative", "name", "number", "speech"]
 

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from chainrule.explanation.printers.boxes import Box, beside, fraction, line
 from chainrule.explanation.printers.names import split_name
-from chainrule.explanation.printers.notation import (
+from chainrule.primitives import Formula, Number
+from chainrule.primitives.notation import (
     ATOM,
     CHOICE,
     COMPARISON,
@@ -26,7 +27,6 @@ from chainrule.explanation.printers.notation import (
     times_log,
     times_log_of_entries,
 )
-from chainrule.primitives import Formula, Number
 
 __all__ = ["inline", "pretty_number", "stacked"]
 

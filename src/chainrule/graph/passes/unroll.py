@@ -22,7 +22,7 @@ from chainrule.primitives.record import Rows, Term
 if TYPE_CHECKING:
     from chainrule.graph.passes.demand import Demand
 
-__all__ = ["ScalarFold", "Unrolled", "entry_labels", "unroll", "unrolled_size"]
+__all__ = ["ScalarFold", "Unrolled", "entry_labels", "quantities", "unroll", "unrolled_size"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,12 @@ def unroll(
         if node.fold is not None and node.fold.composite.jacobian is not None:
             _note_fold(result, node)
     return result
+
+
+def quantities(unrolled: Unrolled, outputs: list[Node]) -> list[Node]:
+    """The named, computed scalar nodes that array nodes `outputs` need, layer by layer."""
+    entries = (entry for node in topological(outputs) for entry in unrolled.entries[node])
+    return [node for node in dict.fromkeys(entries) if node.name is not None and node.inputs]
 
 
 def entry_rows(node: Node) -> Rows | None:

@@ -1,4 +1,4 @@
-"""What all printers share: the walk over a formula tree, and where brackets go.
+"""What all notations share: the walk over a formula tree, and where brackets go.
 
 A notation is a table: how it writes numbers, names, signs and the forms of the
 primitives that it knows.  A primitive that it does not know is written out as
@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from chainrule.primitives import REGISTRY, Apply, Formula, Number, Pointwise, Symbol
-from chainrule.primitives.formula import substitute
+from chainrule.primitives.formula import Apply, Formula, Number, Symbol, substitute
+from chainrule.primitives.record import REGISTRY, Pointwise
 
 __all__ = [
     "ATOM",

@@ -1,0 +1,1 @@
+"""Emit: a model as the source of a program in another language."""
