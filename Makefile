@@ -55,6 +55,7 @@ docs: $(VENV)/installed
 	$(BIN)/python docs/generate.py
 
 bench: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python benchmarks/run.py
 
 clean:

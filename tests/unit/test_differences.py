@@ -6,6 +6,7 @@ import math
 import random
 
 import pytest
+from helpers.networks import network
 
 import chainrule as cr
 from chainrule.engines.gradient import gradient
@@ -280,3 +281,28 @@ def test_nothing_to_check_is_no_failure() -> None:
     report = cr.check(cr.model((x * x).named("E")))
     assert isinstance(report, Report)
     assert (report.total, report.entries, report.worst, report.passed) == (0, (), None, True)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_right_gradient_in_deep_saturation_is_not_called_wrong(seed: int) -> None:
+    """There 1 − p is rounding and nothing else, and so is what every difference shows."""
+    chance = random.Random(seed)
+    widest = chance.uniform(5, 25)
+
+    def weights(size: float) -> list[list[float]]:
+        return [[chance.uniform(-size, size) for _ in range(2)] for _ in range(2)]
+
+    description = {
+        "loss": "binary cross-entropy",
+        "inputs": {"a": chance.uniform(-1, 1), "b": chance.uniform(-1, 1)},
+        "targets": {"o1": chance.choice([0.0, 1.0, 0.3]), "o2": chance.choice([0.0, 1.0, 0.7])},
+        "layers": [
+            {"units": ["h1", "h2"], "activation": "tanh", "weights": weights(2.0)},
+            {"units": ["o1", "o2"], "activation": "softmax", "weights": weights(widest)},
+        ],
+    }
+    try:
+        report = cr.check(network(description))
+    except cr.NumericError:  # an output rounds to 1: the loss is infinite
+        return
+    assert report.passed

@@ -241,8 +241,8 @@ def test_an_equation_is_said_as_a_whole() -> None:
         for language in LANGUAGES
     ]
     assert said == [
-        "the new w 7 equals w 7 minus eta times the derivative of E with respect to w 7 "
-        "approximately equals minus 0.5",
+        "w 7 after the update equals w 7 minus eta times the derivative of E with respect to w 7 "
+        "is approximately minus 0.5",
         "更新后的 w 7 等于 w 7 减 伊塔 乘以 E 对 w 7 的偏导数 约等于 负 0.5",
     ]
 

@@ -111,12 +111,14 @@ def scalar_descent(chain: Chain, parameters: Iterable[Node], rate: Node, order: 
     return Descent(reference.program, chain.op, chain.loss, gradients, rate, order)
 
 
-def array_descent(model: Model, rate: Node, order: str) -> Descent:
-    """Descent on the array graph, by the NumPy engine."""
+def array_descent(
+    model: Model, rate: Node, order: str, make: MakeProgram = arrays.program
+) -> Descent:
+    """Descent on the array graph, by the NumPy engine or by that which `make` is of."""
     op = Builder()
     parameters = [leaf.node for leaf in model.leaves if leaf.trained]
     found = reverse(op, model.loss, parameters)
     gradients = {
         node: found.get(node, op.broadcast(op.constant(0.0), node.shape)) for node in parameters
     }
-    return Descent(arrays.program, op, model.loss, gradients, rate, order)
+    return Descent(make, op, model.loss, gradients, rate, order)

@@ -10,10 +10,11 @@ from chainrule.graph.model import Model
 from chainrule.graph.node import Node
 from chainrule.primitives import Linear, Pointwise, Primitive, Select
 
-__all__ = ["leaf_arrays", "program", "run"]
+__all__ = ["kernel_of", "leaf_arrays", "program", "run"]
 
 
-def _kernel(primitive: Primitive) -> Kernel:
+def kernel_of(primitive: Primitive) -> Kernel:
+    """What works the step on whole arrays."""
     if isinstance(primitive, Pointwise):
         return primitive.array_kernel
     assert isinstance(primitive, Linear | Select)
@@ -35,7 +36,7 @@ def program(outputs: Iterable[Node], given: Iterable[Node] = ()) -> Program:
     """An array graph, ready to run many times."""
     import numpy
 
-    return ArrayProgram(outputs, _kernel, numpy.float64, given)
+    return ArrayProgram(outputs, kernel_of, numpy.float64, given)
 
 
 def run(outputs: Iterable[Node], given: Mapping[Node, Any]) -> dict[Node, Any]:

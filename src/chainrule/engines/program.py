@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chainrule.graph.node import Node, topological
-from chainrule.primitives import CONSTANT, VARIABLE, Primitive
+from chainrule.primitives import CONSTANT, VARIABLE, Pointwise, Primitive
 
 __all__ = ["Program"]
 
@@ -51,4 +51,18 @@ class Program:
                 values[node] = kernel(values[inputs[0]])
             else:
                 values[node] = kernel(*[values[item] for item in inputs])
+        return values
+
+    def run_disturbed(
+        self, given: Mapping[Node, Any], disturb: Callable[[Any], Any]
+    ) -> dict[Node, Any]:
+        """The same, the result of each pointwise step replaced by what `disturb` makes of it.
+
+        Other steps move numbers, or add them up before a pointwise one.
+        """
+        values: dict[Node, Any] = {**given, **self._constants}
+        for node, kernel, inputs, attributes in self.steps:
+            value = kernel(*[values[item] for item in inputs], **attributes)
+            rounds = isinstance(node.primitive, Pointwise)
+            values[node] = disturb(value) if rounds else value
         return values

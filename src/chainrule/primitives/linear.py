@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chainrule.primitives.index import contraction, position, positions
+from chainrule.primitives.namespace import namespace
 from chainrule.primitives.record import Attributes, Linear, Rows, Select, Shape, Term
 
 __all__: list[str] = []
@@ -88,9 +89,7 @@ _contracts(
 
 
 def _sum_kernel(x: Any, axes: Axes) -> Any:
-    import numpy
-
-    return numpy.sum(x, axis=axes)
+    return namespace(x).sum(x, axis=axes)
 
 
 def sum_terms(shapes: Sequence[Shape], attributes: Attributes) -> Rows:
@@ -138,9 +137,7 @@ Linear(
 
 
 def _broadcast_kernel(x: Any, shape: Shape) -> Any:
-    import numpy
-
-    return numpy.broadcast_to(x, shape)
+    return namespace(x).broadcast_to(x, shape)
 
 
 def _broadcast_shape(x: Shape, shape: Shape) -> Shape:
@@ -274,9 +271,7 @@ def _concat_shape(*shapes: Shape, axis: int) -> Shape:
 
 
 def _concat_kernel(*arrays: Any, axis: int) -> Any:
-    import numpy
-
-    return numpy.concatenate(arrays, axis=axis)
+    return namespace(*arrays).concatenate(arrays, axis=axis)
 
 
 def _concat_transpose(op: Any, g: Any, *operands: Any, axis: int) -> tuple[Any, ...]:
@@ -304,24 +299,21 @@ Linear(
 
 
 def _max_kernel(x: Any, axes: Axes) -> Any:
-    import numpy
-
-    if not numpy.iscomplexobj(x):
-        return numpy.max(x, axis=axes)
-    return numpy.sum(numpy.where(first_max_kernel(x, axes), x, 0), axis=axes)
+    xp = namespace(x)
+    if not xp.iscomplexobj(x):
+        return xp.max(x, axis=axes)
+    return xp.sum(xp.where(first_max_kernel(x, axes), x, 0), axis=axes)
 
 
 def first_max_kernel(x: Any, axes: Axes) -> Any:
     """1 at the first entry, in row-major order, that is the largest along `axes`; else 0."""
-    import numpy
-
-    real = numpy.real(x)
+    xp = namespace(x)
+    real = xp.real(x)
     front = tuple(axis for axis in range(real.ndim) if axis not in axes) + tuple(axes)
     moved = real.transpose(front)
     rows = moved.reshape(-1, math.prod(real.shape[axis] for axis in axes))
-    chosen = numpy.zeros(rows.shape)
-    chosen[numpy.arange(len(rows)), numpy.argmax(rows, axis=1)] = 1.0
-    return chosen.reshape(moved.shape).transpose(_inverse(front))
+    chosen = xp.arange(rows.shape[1]) == xp.argmax(rows, axis=1)[:, None]
+    return chosen.astype(real.dtype).reshape(moved.shape).transpose(_inverse(front))
 
 
 Select(

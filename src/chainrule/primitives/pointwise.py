@@ -11,18 +11,17 @@ import operator
 from typing import Any
 
 from chainrule.primitives import arithmetic
+from chainrule.primitives.namespace import namespace
 from chainrule.primitives.record import Pointwise
 
 __all__ = ["ACTIVATIONS"]
 
 
-def _numpy(name: str) -> Any:
-    """The NumPy function of that name, looked up when it is first called."""
+def _array(name: str) -> Any:
+    """The function of that name, of whichever library the arrays belong to."""
 
     def kernel(*arrays: Any) -> Any:
-        import numpy
-
-        return getattr(numpy, name)(*arrays)
+        return getattr(namespace(*arrays), name)(*arrays)
 
     return kernel
 
@@ -31,9 +30,8 @@ def _compare(name: str) -> Any:
     """A comparison of real parts, so that complex steps keep to their branch."""
 
     def kernel(a: Any, b: Any) -> Any:
-        import numpy
-
-        return getattr(numpy, name)(numpy.real(a), numpy.real(b))
+        xp = namespace(a, b)
+        return getattr(xp, name)(xp.real(a), xp.real(b))
 
     return kernel
 
@@ -42,18 +40,16 @@ def _choose(takes_first: str) -> Any:
     """The larger or the smaller by real part, with NaN passed on."""
 
     def kernel(a: Any, b: Any) -> Any:
-        import numpy
-
-        first = getattr(numpy, takes_first)(numpy.real(a), numpy.real(b)) | (a != a)
-        return numpy.where(first, a, b)
+        xp = namespace(a, b)
+        first = getattr(xp, takes_first)(xp.real(a), xp.real(b)) | (a != a)
+        return xp.where(first, a, b)
 
     return kernel
 
 
 def _absolute(a: Any) -> Any:
-    import numpy
-
-    return numpy.where(numpy.real(a) < 0, -a, a) if numpy.iscomplexobj(a) else numpy.abs(a)
+    xp = namespace(a)
+    return xp.where(xp.real(a) < 0, -a, a) if xp.iscomplexobj(a) else xp.abs(a)
 
 
 def _error_function(a: Any) -> Any:
@@ -147,7 +143,7 @@ Pointwise(
     notation="eᵃ",
     source=CALCULUS,
     scalar=arithmetic.exponential,
-    array=_numpy("exp"),
+    array=_array("exp"),
     domain=(ANY,),
 )
 Pointwise(
@@ -158,7 +154,7 @@ Pointwise(
     notation="eᵃ − 1",
     source=CALCULUS,
     scalar=arithmetic.exponential_minus_one,
-    array=_numpy("expm1"),
+    array=_array("expm1"),
     domain=(ANY,),
 )
 Pointwise(
@@ -169,7 +165,7 @@ Pointwise(
     notation="ln a",
     source=CALCULUS,
     scalar=arithmetic.logarithm,
-    array=_numpy("log"),
+    array=_array("log"),
     domain=(POSITIVE,),
 )
 Pointwise(
@@ -180,7 +176,7 @@ Pointwise(
     notation="ln(1 + a)",
     source=CALCULUS,
     scalar=arithmetic.logarithm_of_one_plus,
-    array=_numpy("log1p"),
+    array=_array("log1p"),
     domain=((-0.8, 3.0),),
 )
 Pointwise(
@@ -191,7 +187,7 @@ Pointwise(
     notation="√a",
     source=CALCULUS,
     scalar=arithmetic.square_root,
-    array=_numpy("sqrt"),
+    array=_array("sqrt"),
     domain=(POSITIVE,),
 )
 Pointwise(
@@ -215,7 +211,7 @@ Pointwise(
     notation="sin a",
     source=CALCULUS,
     scalar=arithmetic.sine,
-    array=_numpy("sin"),
+    array=_array("sin"),
     domain=(ANY,),
 )
 Pointwise(
@@ -226,7 +222,7 @@ Pointwise(
     notation="cos a",
     source=CALCULUS,
     scalar=arithmetic.cosine,
-    array=_numpy("cos"),
+    array=_array("cos"),
     domain=(ANY,),
 )
 Pointwise(
@@ -275,7 +271,7 @@ Pointwise(
     notation="a if c else b",
     source="The branch that was taken, differentiated",
     scalar=arithmetic.where,
-    array=_numpy("where"),
+    array=_array("where"),
     domain=((0.0, 1.0), ANY, ANY),
 )
 Pointwise(
@@ -339,7 +335,7 @@ Pointwise(
     notation="tanh z",
     source="LeCun, Bottou, Orr, Müller (1998), Efficient BackProp, 4.4",
     scalar=arithmetic.hyperbolic_tangent,
-    array=_numpy("tanh"),
+    array=_array("tanh"),
     domain=(ANY,),
     saturates=True,
 )

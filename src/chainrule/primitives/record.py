@@ -116,7 +116,7 @@ class Pointwise:
 
     @functools.cached_property
     def array_kernel(self) -> Callable[..., Any]:
-        """The step on NumPy arrays, real or complex."""
+        """The step on arrays, real or complex, of NumPy or a library like it."""
         return self.array if self.array is not None else self._from_formula("array_kernel")
 
     def _from_formula(self, which: Which) -> Callable[..., Any]:
@@ -138,7 +138,8 @@ class Linear:
     """A step that mixes and moves numbers.
 
     `shape(*shapes, **attributes)` is the shape rule; it raises ValueError with
-    what is needed.  `kernel(*arrays, **attributes)` is the NumPy accelerator.
+    what is needed.  `kernel(*arrays, **attributes)` works on whole
+    arrays, of NumPy or a library like it.
     `terms(shapes, attributes)` says, for every entry of the result in row-major
     order, which products of operand entries are added, in which order; None
     means that the kernel only moves entries, so that it says so itself.

@@ -11,6 +11,7 @@ Source: Squire and Trapp (1998), SIAM Review 40.
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -100,7 +101,7 @@ class Differences:
                 float((right[self._loss] - loss) / step),
             )
             return Checked(name, gradient, None, central, 0.0, "kink", sides)
-        stepped = self._complex_step(direction, unit, 0.0) if self._is_analytic else None
+        stepped = self._complex_step(direction, unit) if self._is_analytic else None
         scale = max(abs(gradient), abs(loss), 1e-3)
         errors = [
             _error(gradient, central, CENTRAL_TOLERANCE * scale, self._centrals(direction, step)),
@@ -114,25 +115,40 @@ class Differences:
     def _run(self, direction: Any, amount: complex | float) -> dict[Node, Any]:
         return self._program.run(self._perturbed(direction, amount))
 
-    def _central(self, direction: Any, step: float) -> float:
-        right, left = (self._run(direction, amount)[self._loss] for amount in (step, -step))
-        return float((right - left) / (2 * step))
+    def _run_disturbed(self, direction: Any, amount: complex | float, seed: int) -> Any:
+        """The loss, each step's result off by a rounding, in a direction drawn anew."""
+        drawn = random.Random(seed)
+
+        def disturb(value: Any) -> Any:
+            return value * (1 + drawn.choice((-ROUNDING, ROUNDING)))
+
+        run = self._program.run_disturbed(self._perturbed(direction, amount), disturb)
+        return run[self._loss]
 
     def _centrals(self, direction: Any, step: float) -> Iterator[float]:
-        """The same difference from other distances."""
-        return (self._central(direction, step * share) for share in (0.9, 0.75, 0.6))
+        """The same difference from other distances, and with disturbed steps."""
+        for seed, share in enumerate((0.9, 0.75, 0.6)):
+            right, left = (
+                self._run(direction, sign * share * step)[self._loss] for sign in (1, -1)
+            )
+            yield float((right - left) / (2 * share * step))
+            right, left = (
+                self._run_disturbed(direction, sign * step, 2 * seed + (sign < 0))
+                for sign in (1, -1)
+            )
+            yield float((right - left) / (2 * step))
 
-    def _complex_step(self, direction: Any, unit: float, shift: float) -> float | None:
+    def _complex_step(self, direction: Any, unit: float) -> float | None:
         step = COMPLEX_STEP * unit
-        value = complex(self._run(direction, complex(shift, step))[self._loss])
-        derivative = value.imag / step
-        return derivative if math.isfinite(derivative) else None
+        return _slope(self._run(direction, complex(0.0, step))[self._loss], step)
 
     def _steps(self, direction: Any, unit: float) -> Iterator[float | None]:
-        """The same derivative a few roundings beside the point."""
-        return (
-            self._complex_step(direction, unit, count * ROUNDING * unit) for count in (-2, -1, 1, 2)
-        )
+        """The same derivative a few roundings beside the point, and with disturbed steps."""
+        step = COMPLEX_STEP * unit
+        for seed, count in enumerate((-2, -1, 1, 2)):
+            beside = complex(count * ROUNDING * unit, step)
+            yield _slope(self._run(direction, beside)[self._loss], step)
+            yield _slope(self._run_disturbed(direction, complex(0.0, step), seed), step)
 
     def _kink(self, left: Mapping[Node, Any], right: Mapping[Node, Any]) -> bool:
         """Whether a kinked step lies on different sides at the two ends."""
@@ -158,6 +174,12 @@ class Differences:
         operand, axes = node.inputs[0], node.attributes["axes"]
         before, after = (first_max_kernel(run[operand], axes) for run in (left, right))
         return not numpy.array_equal(before, after)
+
+
+def _slope(loss: Any, step: float) -> float | None:
+    """The derivative that the imaginary part shows, where it is a number."""
+    derivative = complex(loss).imag / step
+    return derivative if math.isfinite(derivative) else None
 
 
 def _error(

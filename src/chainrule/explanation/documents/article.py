@@ -131,7 +131,8 @@ class _Article:
     def _in_full(self, name: str) -> list[Block]:
         article, say = self.article, self.say
         item = article.derivation(name)
-        which = "output" if name == article.chosen[0] else "first"
+        near, far = ("output", "first") if self._has_layers() else ("near", "far")
+        which = near if name == article.chosen[0] else far
         heading, *rest = self.derived.derivation(item, self.introduced)
         assert isinstance(heading, Heading)
         paths = "paths" if item.contributions else "path"
@@ -141,6 +142,11 @@ class _Article:
             *rest,
             *self.derived.recomputed(item),
         ]
+
+    def _has_layers(self) -> bool:
+        """Whether what is trained are tables of weights, not single numbers."""
+        leaves = self.article.explanation.model.leaves
+        return any(leaf.trained and len(leaf.node.shape) == 2 for leaf in leaves)
 
     def _common_parts(self) -> list[Block]:
         article, say = self.article, self.say

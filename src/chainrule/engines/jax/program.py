@@ -1,0 +1,58 @@
+"""An array graph whose steps JAX can trace: the records' own kernels, on its arrays."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+from jax import lax
+from jax import numpy as jnp
+from jax.scipy.special import erf
+
+from chainrule.engines.numpy import kernel_of
+from chainrule.engines.program import Kernel, Program
+from chainrule.graph.node import Node
+from chainrule.primitives import REGISTRY, Pointwise, Primitive
+from chainrule.primitives.formula import interpret
+
+__all__ = ["program"]
+
+
+def _pad(x: Any, start: tuple[int, ...], step: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    placed = [
+        (first, size - first - (own - 1) * stride - 1, stride - 1)
+        for first, size, own, stride in zip(start, shape, x.shape, step, strict=True)
+    ]
+    return lax.pad(x, jnp.zeros((), x.dtype), placed)
+
+
+OWN: dict[str, Kernel] = {"erf": erf, "pad": _pad}
+"""The steps that NumPy works entry by entry or in place."""
+
+
+def _kernel(primitive: Primitive) -> Kernel:
+    if isinstance(primitive, Pointwise) and not primitive.is_basic:
+        return functools.partial(_from_formula, primitive)
+    return OWN.get(primitive.name) or kernel_of(primitive)
+
+
+def _from_formula(record: Pointwise, *operands: Any) -> Any:
+    """The record's value, so that the steps in its formula are this engine's too."""
+    environment = dict(zip(record.operands, operands, strict=True))
+    return interpret(record.formula, environment, float, _apply)
+
+
+def _apply(operation: str, *arguments: Any) -> Any:
+    return _kernel(REGISTRY[operation])(*arguments)
+
+
+def program(outputs: Iterable[Node], given: Iterable[Node] = (), dtype: str = "float64") -> Program:
+    """An array graph, ready to be traced with numbers of the type `dtype`."""
+
+    def constant(value: float) -> Any:
+        with jax.ensure_compile_time_eval():  # a program outlives the trace that it is made in
+            return jnp.asarray(value, dtype=dtype)
+
+    return Program(outputs, _kernel, constant, given)
