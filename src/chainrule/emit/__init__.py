@@ -1,0 +1,1 @@
+"""Source text: what an engine compiles, and a person can read."""

@@ -1,0 +1,141 @@
+"""A whole run of steps on arrays, as the text of one function, from its plan.
+
+    run(count, rate, blas, data ..., given ..., losses)
+
+`data` hold one row for each example, in batches one after another; a step takes the next
+batch, and after the last the first again.  The parameters among `given` are changed in
+place; a single number is an array of one.  `losses`, one longer than `count`, gets the loss
+before each step and after the last one.  `blas` is the address of the matrix product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chainrule.emit.expressions import FUNCTIONS
+from chainrule.emit.plan import Columns, Lines, Loop, Matrix, Plan, Product, Step
+
+__all__ = ["SMALL", "array_run"]
+
+SMALL = 6_000
+"""Multiplications up to which a product is written as loops: a call would take longer."""
+
+
+def array_run(plan: Plan, real: str) -> str:
+    """The source of `run` in numbers of the NumPy type `real`."""
+    return "\n".join(_source(plan, real)) + "\n"
+
+
+def uses_blas(plan: Plan) -> bool:
+    """Whether some product is large enough for a call."""
+    steps = (*plan.forward, *plan.backward)
+    return any(isinstance(step, Product) and not _is_small(step) for step in steps)
+
+
+def _source(plan: Plan, real: str) -> Iterator[str]:
+    yield f"from math import {', '.join(FUNCTIONS)}"
+    yield ""
+    yield "import numpy"
+    yield f"from numpy import {real} as real"
+    yield ""
+    yield ""
+    data = [f"all_{name}" for name in plan.data]
+    given = [f"at_{name}" if name in plan.scalars else name for name in (*plan.given, *plan.scalars)]
+    yield f"def run({', '.join(['count', 'rate', 'blas', *data, *given, 'losses'])}):"
+    for name in plan.scalars:
+        yield f"    {name} = at_{name}[0]"
+    for buffer in plan.buffers:
+        yield f"    {buffer.name} = numpy.empty({buffer.shape}, real)"
+    for product in (*plan.forward, *plan.backward):
+        if isinstance(product, Product) and _is_small(product) and product.right.transposed:
+            _, n, k = product.sizes
+            yield f"    {_turned(product)} = numpy.empty({(k, n)}, real)"
+    if plan.data:
+        yield f"    batches = len({data[0]}) // {plan.batch}"
+    yield "    for step in range(count + 1):"
+    if plan.data:
+        yield f"        start = step % batches * {plan.batch}"
+        for name in plan.data:
+            yield f"        {name} = all_{name}[start : start + {plan.batch}]"
+    for step in plan.forward:
+        yield from _step(step)
+    if plan.loss is not None:
+        yield f"        losses[step] = {plan.loss}"
+    yield "        if step == count:"
+    yield "            break"
+    for step in plan.backward:
+        yield from _step(step)
+    for name in plan.scalars:
+        if name in plan.parameters:
+            yield f"    at_{name}[0] = {name}"
+
+
+def _step(step: Step) -> Iterator[str]:
+    if isinstance(step, Product):
+        yield f"        # {step}"
+        yield from (_written_out if _is_small(step) else _called)(step)
+    elif isinstance(step, Lines):
+        yield from (f"        {line}" for line in step.lines)
+    else:
+        yield from _loop(step)
+
+
+def _loop(step: Loop) -> Iterator[str]:
+    yield f"        for i in range({step.rows}):"
+    for part in step.body:
+        if isinstance(part, Columns):
+            yield f"            for j in range({part.width}):"
+            yield from (f"                {line}" for line in part.lines)
+        else:
+            yield f"            {part}"
+
+
+# ------------------------------------------------------------------------------- products
+
+
+def _is_small(product: Product) -> bool:
+    m, n, k = product.sizes
+    return m * n * k <= SMALL
+
+
+def _turned(product: Product) -> str:
+    """Where a right operand is kept transposed, so that the inner loop runs along its rows."""
+    return f"{product.right.name}_turned_for_{product.result}"
+
+
+def _called(product: Product) -> Iterator[str]:
+    """By BLAS, which has columns where we have rows: resultᵀ = rightᵀ · leftᵀ."""
+    m, n, k = product.sizes
+    flags = ", ".join(_flag(item) for item in (product.right, product.left))
+    scale = "real(1.0)" if product.scale is None else product.scale
+    keep = "real(0.0)" if product.scale is None else "real(1.0)"
+    right = f"{product.right.name}, {k if product.right.transposed else n}"
+    left = f"{product.left.name}, {m if product.left.transposed else k}"
+    yield (
+        f"        gemm(blas, {flags}, {n}, {m}, {k}, "
+        f"{scale}, {right}, {left}, {keep}, {product.result}, {n})"
+    )
+
+
+def _flag(item: Matrix) -> str:
+    return f"{ord('T' if item.transposed else 'N')}"
+
+
+def _written_out(product: Product) -> Iterator[str]:
+    m, n, k = product.sizes
+    right = product.right.name
+    if product.right.transposed:
+        right = _turned(product)
+        yield f"        for k in range({k}):"
+        yield f"            for j in range({n}):"
+        yield f"                {right}[k, j] = {product.right.name}[j, k]"
+    left = f"{product.left.name}[{'k, i' if product.left.transposed else 'i, k'}]"
+    factor = left if product.scale is None else f"{product.scale} * {left}"
+    yield f"        for i in range({m}):"
+    if product.scale is None:
+        yield f"            for j in range({n}):"
+        yield f"                {product.result}[i, j] = real(0.0)"
+    yield f"            for k in range({k}):"
+    yield f"                factor = {factor}"
+    yield f"                for j in range({n}):"
+    yield f"                    {product.result}[i, j] += factor * {right}[k, j]"
