@@ -24,7 +24,8 @@ ALLOWED: dict[str, set[str]] = {
     "differentiate": GRAPH,
     "frontends": GRAPH,
     "explanation": GRAPH | {"differentiate", "wire"},
-    "engines": GRAPH | {"differentiate"},
+    "emit": GRAPH,
+    "engines": GRAPH | {"differentiate", "emit"},
     "verify": GRAPH | {"engines", "wire"},
     "train": GRAPH | {"differentiate", "engines"},
     "workings": GRAPH | {"differentiate", "explanation", "engines", "verify"},
@@ -47,7 +48,19 @@ ALLOWED: dict[str, set[str]] = {
 }
 """What each part may import, besides itself; `__init__` and `__main__` may import anything."""
 
-HEAVY = ("numpy", "pydantic", "rich", "click", "torch", "jax", "sympy", "scipy", "pandas", "typst")
+HEAVY = (
+    "numpy",
+    "pydantic",
+    "rich",
+    "click",
+    "torch",
+    "jax",
+    "sympy",
+    "scipy",
+    "numba",
+    "pandas",
+    "typst",
+)
 MODULES = sorted(ROOT.rglob("*.py"))
 
 

@@ -10,12 +10,13 @@ before each step and after the last one.  `blas` is the address of the matrix pr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from chainrule.emit.expressions import FUNCTIONS
 from chainrule.emit.plan import Columns, Lines, Loop, Matrix, Plan, Product, Step
 
-__all__ = ["SMALL", "array_run"]
+__all__ = ["SMALL", "array_run", "largest_call"]
 
 SMALL = 6_000
 """Multiplications up to which a product is written as loops: a call would take longer."""
@@ -26,10 +27,10 @@ def array_run(plan: Plan, real: str) -> str:
     return "\n".join(_source(plan, real)) + "\n"
 
 
-def uses_blas(plan: Plan) -> bool:
-    """Whether some product is large enough for a call."""
-    steps = (*plan.forward, *plan.backward)
-    return any(isinstance(step, Product) and not _is_small(step) for step in steps)
+def largest_call(plan: Plan) -> int:
+    """How many multiplications the largest product has that is not written as loops; or 0."""
+    products = (step for step in (*plan.forward, *plan.backward) if isinstance(step, Product))
+    return max((math.prod(item.sizes) for item in products if not _is_small(item)), default=0)
 
 
 def _source(plan: Plan, real: str) -> Iterator[str]:
@@ -40,8 +41,9 @@ def _source(plan: Plan, real: str) -> Iterator[str]:
     yield ""
     yield ""
     data = [f"all_{name}" for name in plan.data]
-    given = [f"at_{name}" if name in plan.scalars else name for name in (*plan.given, *plan.scalars)]
-    yield f"def run({', '.join(['count', 'rate', 'blas', *data, *given, 'losses'])}):"
+    scalars = [f"at_{name}" for name in plan.scalars]
+    arguments = ["count", "rate", "blas", *data, *plan.given, *scalars, "losses"]
+    yield f"def run({', '.join(arguments)}):"
     for name in plan.scalars:
         yield f"    {name} = at_{name}[0]"
     for buffer in plan.buffers:
@@ -94,8 +96,7 @@ def _loop(step: Loop) -> Iterator[str]:
 
 
 def _is_small(product: Product) -> bool:
-    m, n, k = product.sizes
-    return m * n * k <= SMALL
+    return math.prod(product.sizes) <= SMALL
 
 
 def _turned(product: Product) -> str:

@@ -75,8 +75,8 @@ class Expressions:
         if operation in FUNCTIONS:
             return self._call(operation, operands)
         if operation in _COMPARISONS:
-            left, right = (item.within(SUM) for item in operands)
-            return Text(f"{left} {_COMPARISONS[operation]} {right}", COMPARISON)
+            first, second = (item.within(SUM) for item in operands)
+            return Text(f"{first} {_COMPARISONS[operation]} {second}", COMPARISON)
         if operation in _CHOICES:
             a, b = map(self._atom, operands)
             # A number that is not one is passed on.

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from chainrule.graph.node import Node
 
-__all__ = ["MOVES", "Unplanned", "View", "view"]
+__all__ = ["MOVES", "UnplannedError", "View", "view"]
 
 MOVES = ("broadcast", "reshape", "transpose")
 """Steps that are not computed: what reads their result reads their operand."""
 
 
-class Unplanned(Exception):
+class UnplannedError(Exception):
     """A step that a plan does not know; another engine runs the graph."""
 
 
@@ -31,7 +31,7 @@ class View:
 def view(node: Node) -> View:
     """What one reads that reads `node`.
 
-    Raises: Unplanned for a reshaping that is more than axes of one entry.
+    Raises: UnplannedError for a reshaping that is more than axes of one entry.
     """
     if node.primitive.name not in MOVES:
         axes = (axis if size != 1 else None for axis, size in enumerate(node.shape))
@@ -47,7 +47,7 @@ def view(node: Node) -> View:
         mine = [axis for axis, size in enumerate(node.shape) if size != 1]
         its = [axis for axis, size in enumerate(operand.shape) if size != 1]
         if [node.shape[axis] for axis in mine] != [operand.shape[axis] for axis in its]:
-            raise Unplanned(f"reshape from {operand.shape} to {node.shape}")
+            raise UnplannedError(f"reshape from {operand.shape} to {node.shape}")
         moved = [None] * rank
         for axis, place in zip(its, mine, strict=True):
             moved[axis] = place

@@ -47,8 +47,10 @@ class Product:
 
     def __str__(self) -> str:
         product = f"{self.left} · {self.right}"
-        return f"{self.result} = {product}" if self.scale is None else (
-            f"{self.result} = {self.result} + ({self.scale}) · {product}"
+        return (
+            f"{self.result} = {product}"
+            if self.scale is None
+            else (f"{self.result} = {self.result} + ({self.scale}) · {product}")
         )
 
 

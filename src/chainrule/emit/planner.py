@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chainrule.emit.expressions import Expressions, Names, Text
-from chainrule.emit.layout import Unplanned, View, view
+from chainrule.emit.layout import UnplannedError, View, view
 from chainrule.emit.plan import Buffer, Columns, Lines, Loop, Matrix, Plan, Product, Step
 from chainrule.emit.schedule import PRODUCTS, REDUCTIONS, Schedule
 from chainrule.graph.build import Builder
@@ -45,7 +45,7 @@ def make_plan(
 ) -> Plan:
     """The plan of one step; without `losses`, of what the updates need alone.
 
-    Raises: Unplanned for a graph with a step that is not known.
+    Raises: UnplannedError for a graph with a step that is not known.
     """
     merged = merge([loss, *gradients.values()])
     found = {parameter: merged[gradient] for parameter, gradient in gradients.items()}
@@ -172,7 +172,7 @@ class _Planner:
     def _matrix(self, node: Node) -> Matrix:
         read = view(node)
         if read.base.primitive is CONSTANT or math.prod(read.base.shape) != math.prod(node.shape):
-            raise Unplanned("a product with a repeated operand")
+            raise UnplannedError("a product with a repeated operand")
         transposed = len(read.axes) == 2 and (read.axes[0] == 1 or read.axes[1] == 0)
         return Matrix(self.called[read.base], transposed)
 
@@ -247,8 +247,7 @@ class _Pass:
             return
         text = self._expressions.apply(node.primitive.name, *operands)
         if node in self.planner.updated:
-            index = ", ".join("0" if size == 1 else at for size, at in self._index(node))
-            self.lines.append(f"{name}[{index}] = {text.text}" if index else f"{name} = {text.text}")
+            self.lines.append(f"{self._target(node)} = {text.text}")
             return
         once = len(self.schedule.place[node].uses) == 1
         array, row = self.schedule.needs_array(node), self.schedule.needs_row(node)
@@ -259,8 +258,7 @@ class _Pass:
         self.lines.append(f"{local} = {text.text}")
         self._written[node] = Text(local)
         if array:
-            index = ", ".join("0" if size == 1 else at for size, at in self._index(node))
-            self.lines.append(f"{name}[{index}] = {local}")
+            self.lines.append(f"{self._target(node)} = {local}")
         elif row:
             self.lines.append(f"{name}[j] = {local}")
 
@@ -269,8 +267,10 @@ class _Pass:
         use = self.schedule.place[own.uses[0]]
         return (use.level, use.columns) == (own.level, own.columns)
 
-    def _index(self, node: Node) -> list[tuple[int, str]]:
-        return list(zip(node.shape, ("i", "j"), strict=False))
+    def _target(self, node: Node) -> str:
+        """Where the array of the node has the entry of this place."""
+        place = ["0" if size == 1 else at for size, at in zip(node.shape, "ij", strict=False)]
+        return self.planner.called[node] + (f"[{', '.join(place)}]" if place else "")
 
     def _reduce(self, node: Node, operand: Text) -> None:
         """One more entry for a sum, or for the largest so far."""

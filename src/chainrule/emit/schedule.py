@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from chainrule.emit.layout import MOVES, Unplanned, View, view
+from chainrule.emit.layout import MOVES, UnplannedError, View, view
 from chainrule.graph.node import Node, topological
 from chainrule.primitives import CONSTANT, VARIABLE, Pointwise
 
@@ -37,7 +37,7 @@ class Schedule:
     `updated` has, for the node of a parameter's new value, the parameter: these come in the
     `last` phase.  `kept` are computed before it.
 
-    Raises: Unplanned for a step that is not known.
+    Raises: UnplannedError for a step that is not known.
     """
 
     def __init__(
@@ -45,9 +45,7 @@ class Schedule:
     ) -> None:
         self.updated, self.kept = updated, set(kept)
         self._parameters = set(updated.values())
-        self.order = [
-            node for node in topological([*outputs, *updated, *kept]) if _is_step(node)
-        ]
+        self.order = [node for node in topological([*outputs, *updated, *kept]) if _is_step(node)]
         self.reads = {node: [view(item) for item in node.inputs] for node in self.order}
         self.place = {node: self._first_place(node) for node in self.order}
         for node in self.order:
@@ -62,7 +60,7 @@ class Schedule:
         for node, parameter in updated.items():
             self.place[node].phase = self.last
             if self._parameters & {read.base for read in self.reads[node]} - {parameter}:
-                raise Unplanned("an update that reads another parameter")
+                raise UnplannedError("an update that reads another parameter")
         for node in reversed(self.order):
             if isinstance(node.primitive, Pointwise) and node not in (*self.kept, *updated):
                 self._sink(node)
@@ -107,7 +105,9 @@ class Schedule:
     def shares_loop(self, node: Node, read: View) -> bool:
         """Whether it reads what the same row of the same loop has computed."""
         its = self.place.get(read.base)
-        return its is not None and its.phase == self.place[node].phase and self._is_local(node, read)
+        return (
+            its is not None and its.phase == self.place[node].phase and self._is_local(node, read)
+        )
 
     def _ready(self, node: Node, read: View) -> int:
         """The first phase in which `node` can read that."""
@@ -159,5 +159,5 @@ def _is_step(node: Node) -> bool:
     if len(node.shape) > 2 or not (
         isinstance(node.primitive, Pointwise) or name in PRODUCTS or reduces
     ):
-        raise Unplanned(f"{name} of shape {node.shape}")
+        raise UnplannedError(f"{name} of shape {node.shape}")
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import get_cython_function_address, intrinsic
@@ -17,7 +18,7 @@ def address(real: str) -> int:
     return int(get_cython_function_address("scipy.linalg.cython_blas", name))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def gemm(
     typing: Any,
     blas: Any,
@@ -49,12 +50,8 @@ def gemm(
     )
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        from llvmlite import ir
-
         places = []
-        for number, (kind, value) in enumerate(
-            zip(signature.args[1:], arguments[1:], strict=True)
-        ):
+        for number, (kind, value) in enumerate(zip(signature.args[1:], arguments[1:], strict=True)):
             if isinstance(kind, types.Array):
                 data = context.make_array(kind)(context, builder, value).data
                 places.append(builder.bitcast(data, ir.IntType(8).as_pointer()))
