@@ -57,10 +57,8 @@ class Schedule:
                 (self._ready(node, read) for read in self.reads[node]), default=0
             )
         self.last = 1 + max((place.phase for place in self.place.values()), default=0)
-        for node, parameter in updated.items():
+        for node in updated:
             self.place[node].phase = self.last
-            if self._parameters & {read.base for read in self.reads[node]} - {parameter}:
-                raise UnplannedError("an update that reads another parameter")
         for node in reversed(self.order):
             if isinstance(node.primitive, Pointwise) and node not in (*self.kept, *updated):
                 self._sink(node)

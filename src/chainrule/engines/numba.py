@@ -20,7 +20,7 @@ from chainrule.graph.build import Builder
 from chainrule.graph.model import Model, Order
 from chainrule.graph.node import Node
 
-__all__ = ["ArrayRun", "Real", "check_installed", "is_installed", "prepare"]
+__all__ = ["ArrayRun", "Real", "UnplannedError", "check_installed", "is_installed", "prepare"]
 
 Real = Literal["float32", "float64"]
 

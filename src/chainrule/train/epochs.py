@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from chainrule.emit.layout import UnplannedError
 from chainrule.engines import numba
 from chainrule.engines.run import on_arrays
 from chainrule.errors import Fault, InputError
@@ -69,7 +68,7 @@ def take_epochs(
         try:
             numba.check_installed()
             compiled = numba.ArrayRun(run, data, real, losses, fast)
-        except UnplannedError as refusal:
+        except numba.UnplannedError as refusal:
             reason = str(refusal)
     order = None if seed is None else numpy.random.default_rng(seed)
     found: list[float] = []
