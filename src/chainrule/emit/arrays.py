@@ -18,8 +18,12 @@ from chainrule.emit.plan import Columns, Lines, Loop, Matrix, Plan, Product, Ste
 
 __all__ = ["SMALL", "array_run", "largest_call"]
 
-SMALL = 6_000
+SMALL = 300
 """Multiplications up to which a product is written as loops: a call would take longer."""
+
+
+TERMS = 8
+"""Terms of a sum that are written in one expression: a line that can still be read."""
 
 
 def array_run(plan: Plan, real: str) -> str:
@@ -48,10 +52,6 @@ def _source(plan: Plan, real: str) -> Iterator[str]:
         yield f"    {name} = at_{name}[0]"
     for buffer in plan.buffers:
         yield f"    {buffer.name} = numpy.empty({buffer.shape}, real)"
-    for product in (*plan.forward, *plan.backward):
-        if isinstance(product, Product) and _is_small(product) and product.right.transposed:
-            _, n, k = product.sizes
-            yield f"    {_turned(product)} = numpy.empty({(k, n)}, real)"
     if plan.data:
         yield f"    batches = len({data[0]}) // {plan.batch}"
     yield "    for step in range(count + 1):"
@@ -99,11 +99,6 @@ def _is_small(product: Product) -> bool:
     return math.prod(product.sizes) <= SMALL
 
 
-def _turned(product: Product) -> str:
-    """Where a right operand is kept transposed, so that the inner loop runs along its rows."""
-    return f"{product.right.name}_turned_for_{product.result}"
-
-
 def _called(product: Product) -> Iterator[str]:
     """By BLAS, which has columns where we have rows: resultᵀ = rightᵀ · leftᵀ."""
     m, n, k = product.sizes
@@ -124,19 +119,19 @@ def _flag(item: Matrix) -> str:
 
 def _written_out(product: Product) -> Iterator[str]:
     m, n, k = product.sizes
-    right = product.right.name
-    if product.right.transposed:
-        right = _turned(product)
-        yield f"        for k in range({k}):"
-        yield f"            for j in range({n}):"
-        yield f"                {right}[k, j] = {product.right.name}[j, k]"
-    left = f"{product.left.name}[{'k, i' if product.left.transposed else 'i, k'}]"
-    factor = left if product.scale is None else f"{product.scale} * {left}"
     yield f"        for i in range({m}):"
-    if product.scale is None:
-        yield f"            for j in range({n}):"
-        yield f"                {product.result}[i, j] = real(0.0)"
-    yield f"            for k in range({k}):"
-    yield f"                factor = {factor}"
-    yield f"                for j in range({n}):"
-    yield f"                    {product.result}[i, j] += factor * {right}[k, j]"
+    yield f"            for j in range({n}):"
+    for start in range(0, k, TERMS):
+        terms = " + ".join(
+            f"{_at(product.left, 'i', place)} * {_at(product.right, place, 'j')}"
+            for place in range(start, min(start + TERMS, k))
+        )
+        sign = "=" if start == 0 and product.scale is None else "+="
+        entry = terms if product.scale is None else f"{product.scale} * ({terms})"
+        yield f"                {product.result}[i, j] {sign} {entry}"
+
+
+def _at(matrix: Matrix, row: object, column: object) -> str:
+    """The text of one entry."""
+    index = f"{column}, {row}" if matrix.transposed else f"{row}, {column}"
+    return f"{matrix.name}[{index}]"

@@ -145,7 +145,6 @@ class ArrayRun:
         Shapes: as in the graph; data with any number of batches; the losses (count + 1,).
         """
         import numpy
-        from threadpoolctl import threadpool_limits
 
         arguments = [
             numpy.atleast_1d(numpy.ascontiguousarray(values[node], self._real))
@@ -154,7 +153,7 @@ class ArrayRun:
         losses = numpy.full(count + 1, numpy.nan, self._real)
         rate = numpy.dtype(self._real).type(values[self._rate])
         run = self._run  # what it loads has the threads that are limited
-        with threadpool_limits(self._threads, user_api="blas"):
+        with _threads().limit(limits=self._threads, user_api="blas"):
             run(count, rate, self._blas, *arguments, losses)
         for node, array in zip(self._arguments, arguments, strict=True):
             if node in self._parameters:
@@ -177,3 +176,11 @@ class ArrayRun:
         kinds = [f"{self._real}[{':, ' * (len(node.shape) - 1)}::1]" for node in self._arguments]
         signature = f"void(int64, {self._real}, int64, {', '.join(kinds)}, {self._real}[::1])"
         return compiled(self.source, signature, self._fast)
+
+
+@functools.cache
+def _threads() -> Any:
+    """What sets the number of threads of the libraries that are loaded; finding them takes long."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
