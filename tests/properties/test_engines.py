@@ -40,6 +40,18 @@ def test_emitted_steps_on_arrays_are_those_of_numpy(seed, small, monkeypatch):
         numpy.testing.assert_allclose(mine, its, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("seed", range(NETWORKS))
+def test_emitted_steps_in_single_precision_are_near(seed):
+    model = network(describe(seed))
+    if not model.trained:
+        return
+    expected, run = (on_arrays(model, 0.01, "simultaneous") for _ in range(2))
+    expected.advance(STEPS)
+    interpret(ArrayRun(run, (), "float32")).take(STEPS, run.values)
+    for node in run.parameters:
+        numpy.testing.assert_allclose(run.values[node], expected.values[node], rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("seed", range(7, 7 + 13 * COMPILED, 13))
 def test_compiled_steps_are_those_of_the_reference_engine(seed):
     model = network(describe(seed))

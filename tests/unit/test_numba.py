@@ -11,6 +11,7 @@ import pytest
 import chainrule as cr
 from chainrule.emit import arrays as emitted
 from chainrule.engines import choice
+from chainrule.engines import numba as engine
 from chainrule.engines.numba import ArrayRun
 from chainrule.engines.run import on_arrays
 from chainrule.errors import InputError, NumericError
@@ -89,6 +90,16 @@ def test_epochs_in_batches_are_those_of_numpy(small, monkeypatch):
     numpy.testing.assert_allclose(
         parameters(single.model), parameters(expected.model), rtol=1e-3, atol=1e-5
     )
+
+
+def test_trying_threads_leaves_the_steps_as_they_are(monkeypatch):
+    monkeypatch.setattr(emitted, "SMALL", 0)
+    monkeypatch.setattr(engine, "ONE_THREAD", 0)
+    model = dense((6, 9, 4), 8)
+    inputs, targets = data((6, 9, 4), 8 * 40)
+    expected = cr.fit(model, inputs, targets, engine="numpy")
+    found = cr.fit(model, inputs, targets, engine="numba", fast=True)
+    numpy.testing.assert_allclose(found.losses, expected.losses, rtol=1e-10)
 
 
 def test_a_plan_writes_no_gradient_of_a_weight():

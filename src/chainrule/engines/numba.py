@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -27,8 +29,14 @@ Real = Literal["float32", "float64"]
 SPELT_OUT = 400
 """Scalar steps up to which a model is spelt out: beyond, compiling takes long."""
 
-ONE_THREAD = 4_000_000
-"""Multiplications of a product up to which a second thread costs more than it brings."""
+ONE_THREAD = 32_000_000
+"""Multiplications of a product up to which several threads are not tried."""
+
+TRIED = 20
+"""Steps of which the first show how many threads are faster."""
+
+ALL = os.cpu_count() or 1
+"""As many threads as there are processors."""
 
 MOST = 100_000
 """Steps in one call, so that losses need little memory and an interruption is heard."""
@@ -136,6 +144,7 @@ class ArrayRun:
         self.source = array_run(self.plan, real)
         self._largest = largest_call(self.plan)
         self._threads = None if self._largest > ONE_THREAD else 1
+        self._data = len(data)
         self._parameters = frozenset(run.parameters)
         self._real, self._fast = real, fast
 
@@ -152,13 +161,37 @@ class ArrayRun:
         ]
         losses = numpy.full(count + 1, numpy.nan, self._real)
         rate = numpy.dtype(self._real).type(values[self._rate])
-        run = self._run  # what it loads has the threads that are limited
-        with _threads().limit(limits=self._threads, user_api="blas"):
-            run(count, rate, self._blas, *arguments, losses)
+
+        def take(done: int, steps: int) -> None:
+            batches = (array[done * self.plan.batch :] for array in arguments[: self._data])
+            rest = arguments[self._data :]
+            self._run(steps, rate, self._blas, *batches, *rest, losses[done : done + steps + 1])
+
+        self._by_threads(count, take)
         for node, array in zip(self._arguments, arguments, strict=True):
             if node in self._parameters:
                 values[node][...] = array.reshape(node.shape)
         return losses
+
+    def _by_threads(self, count: int, take: Callable[[int, int], None]) -> None:
+        """All steps on one thread, or, with large products, on as many as turned out faster.
+
+        Where other programs keep the processor busy, several threads wait for each other.
+        """
+        _ = self._run, self._blas  # these load the library
+        limit = _controller().limit
+        done = 0
+        if self._threads is None and count >= TRIED:
+            seconds: dict[int, list[float]] = {1: [], ALL: []}
+            for threads in (1, ALL, 1, ALL, ALL):
+                start = time.perf_counter()
+                with limit(limits=threads, user_api="blas"):
+                    take(done, 1)
+                seconds[threads].append(time.perf_counter() - start)
+                done += 1
+            self._threads = ALL if max(seconds[ALL]) < 0.8 * min(seconds[1]) else 1
+        with limit(limits=self._threads or 1, user_api="blas"):
+            take(done, count - done)
 
     @functools.cached_property
     def _blas(self) -> int:
@@ -179,8 +212,8 @@ class ArrayRun:
 
 
 @functools.cache
-def _threads() -> Any:
-    """What sets the number of threads of the libraries that are loaded; finding them takes long."""
+def _controller() -> Any:
+    """What sets the threads of the libraries that are loaded; finding them takes long."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
