@@ -149,9 +149,9 @@ def test_where_numbers_leave_the_floats_the_step_is_named_as_by_the_reference_en
     w = cr.var("w", 0.5)
     model = cr.model(((3.0 * w) ** 2).named("E"), learning_rate=10.0)
     said = []
-    for engine in ("reference", "numba"):
+    for name in ("reference", "numba"):
         with pytest.raises(NumericError) as error:
-            cr.step(model, 500, engine=engine)
+            cr.step(model, 500, engine=name)
         said.append(str(error.value))
     assert said[0] == said[1]
 

@@ -42,6 +42,9 @@ def _source(plan: Plan, real: str) -> Iterator[str]:
     yield ""
     yield "import numpy"
     yield f"from numpy import {real} as real"
+    if largest_call(plan):
+        yield ""
+        yield f"N, T = {ord('N')}, {ord('T')}  # how BLAS calls a matrix and its transpose"
     yield ""
     yield ""
     data = [f"all_{name}" for name in plan.data]
@@ -114,7 +117,7 @@ def _called(product: Product) -> Iterator[str]:
 
 
 def _flag(item: Matrix) -> str:
-    return f"{ord('T' if item.transposed else 'N')}"
+    return "T" if item.transposed else "N"
 
 
 def _written_out(product: Product) -> Iterator[str]:

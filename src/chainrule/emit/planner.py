@@ -25,7 +25,7 @@ __all__ = ["Roles", "make_plan"]
 
 _RESERVED = (
     *("run", "count", "start", "step", "batches", "losses", "rate", "blas", "gemm", "numpy"),
-    *("i", "j", "range", "abs", "float", "real"),
+    *("i", "j", "N", "T", "range", "abs", "float", "real"),
 )
 _STARTS = {"sum": "real(0.0)", "max": 'real(-float("inf"))'}
 

@@ -60,7 +60,8 @@ class Schedule:
         for node in updated:
             self.place[node].phase = self.last
         for node in reversed(self.order):
-            if isinstance(node.primitive, Pointwise) and node not in (*self.kept, *updated):
+            moves = isinstance(node.primitive, Pointwise) or self.is_row_reduction(node)
+            if moves and node not in (*self.kept, *updated):
                 self._sink(node)
         for node in self.order:
             self.place[node].level = max(
@@ -71,6 +72,9 @@ class Schedule:
                 ),
                 default=0,
             )
+        for node in reversed(self.order):
+            if isinstance(node.primitive, Pointwise) and not self.needs_array(node):
+                self._sink_in_row(node)
 
     def _first_place(self, node: Node) -> Place:
         shape = node.inputs[0].shape if node.primitive.name in REDUCTIONS else node.shape
@@ -128,6 +132,13 @@ class Schedule:
             stale = any(read.base in self._parameters for read in self.reads[node])
             own.phase = max(own.phase, min(*first, self.last - stale))
 
+    def _sink_in_row(self, node: Node) -> None:
+        """The same for the passes over the columns of a row."""
+        own = self.place[node]
+        levels = [self.place[use].level for use in own.uses]
+        if own.columns and levels:
+            own.level = max(own.level, min(levels))
+
     def needs_array(self, node: Node) -> bool:
         """Whether another loop or a product reads it, so that all its entries are kept."""
         if node.primitive.name in PRODUCTS or node in self.kept or self.gathers(node):
@@ -141,10 +152,14 @@ class Schedule:
     def needs_row(self, node: Node) -> bool:
         """Whether a later pass over the columns reads it."""
         own = self.place[node]
-        return own.columns > 0 and any(
-            self.place[use].level != own.level
-            for use in own.uses
-            if self.place[use].phase == own.phase
+        return (
+            node.primitive.name not in REDUCTIONS
+            and own.columns > 0
+            and any(
+                self.place[use].level != own.level
+                for use in own.uses
+                if self.place[use].phase == own.phase
+            )
         )
 
 
