@@ -25,6 +25,7 @@ _HOME = {
     "concat": "chainrule.frontends.expression",
     "derivations": "chainrule.api",
     "explain": "chainrule.api",
+    "fit": "chainrule.api",
     "load": "chainrule.api",
     "loads": "chainrule.api",
     "model": "chainrule.frontends.expression",

@@ -9,7 +9,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from chainrule.engines import reference
 from chainrule.errors import Fault, InputError, NumericError
@@ -25,11 +25,16 @@ from chainrule.graph.passes.unroll import quantities
 from chainrule.graph.trace import Trace
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from chainrule.emit.straight_line import What
+    from chainrule.engines.choice import EngineName
+    from chainrule.engines.numba import Real
     from chainrule.explanation.article import Article
     from chainrule.explanation.messages import Language
     from chainrule.frontends.expression import Expression
     from chainrule.frontends.files import Kind, Source
+    from chainrule.train.epochs import Epochs
     from chainrule.train.steps import Steps
     from chainrule.verify.report import Report
 
@@ -38,6 +43,7 @@ __all__ = [
     "check",
     "derivations",
     "explain",
+    "fit",
     "load",
     "loads",
     "plot",
@@ -274,22 +280,56 @@ def step(
     order: Order | None = None,
     progress: Callable[[int, float], None] | None = None,
     follow: bool = False,
+    engine: EngineName = "auto",
 ) -> Steps:
     """`steps` steps of gradient descent (see `train.steps.take_steps`).
 
-    With `follow` the answer's `history` has the parameters on the way.
+    With `follow` the answer's `history` has the parameters on the way.  `engine` is
+    `reference`, `numpy`, `numba`, or `auto`, which goes by size and count; where it cannot
+    take the steps another does, and the answer's `reason` says why.
     """
     from chainrule.train.steps import take_steps
 
     model = _model(model)
     _check_forward(model)
     try:
-        return take_steps(model, steps, order, progress, follow)
+        return take_steps(model, steps, order, progress, follow, engine)
     except NumericError:
         stable = model.in_stable_form()  # an output may round to 0 or 1 on the way
         if stable is None:
             raise
-        return take_steps(stable, steps, order, progress, follow)
+        return take_steps(stable, steps, order, progress, follow, engine)
+
+
+def fit(
+    model: Model | Expression,
+    inputs: ArrayLike,
+    targets: ArrayLike,
+    *,
+    epochs: int = 1,
+    seed: int | None = None,
+    engine: Literal["auto", "numpy", "numba"] = "auto",
+    real: Real = "float64",
+    losses: bool = True,
+    fast: bool = False,
+) -> Epochs:
+    """Epochs of gradient descent over data, in batches as large as the model's own examples.
+
+    See `train.epochs.take_epochs`.
+    """
+    from chainrule.train.epochs import take_epochs
+
+    return take_epochs(
+        _model(model),
+        inputs,
+        targets,
+        epochs=epochs,
+        seed=seed,
+        engine=engine,
+        real=real,
+        losses=losses,
+        fast=fast,
+    )
 
 
 def plot(taken: Steps, file: str | os.PathLike[str], *, language: Language = "en") -> None:

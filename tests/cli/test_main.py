@@ -656,7 +656,10 @@ def test_a_step_that_runs_away_names_the_step_and_the_parameter(folder: Path) ->
 def test_an_interrupt_ends_with_status_130(tmp_path: Path) -> None:
     target = tmp_path / "out.toml"
     process = subprocess.Popen(
-        [sys.executable, "-m", "chainrule", "step", "seed", "--steps", "10000000", "-o", target],
+        [
+            *(sys.executable, "-m", "chainrule", "step", "seed", "--steps", "10000000"),
+            *("--engine", "reference", "-o", target),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -671,6 +674,17 @@ def test_an_interrupt_ends_with_status_130(tmp_path: Path) -> None:
         process.kill()
     assert (process.returncode, out, err.strip()) == (130, "", "interrupted")
     assert os.listdir(tmp_path) == []
+
+
+def test_the_engine_and_the_reason_are_said_beside_the_answer() -> None:
+    arguments = [sys.executable, "-m", "chainrule", "step", "seed", "--engine"]
+    said = {
+        engine: subprocess.run([*arguments, engine], capture_output=True, text=True, check=True)
+        for engine in ("auto", "numpy")
+    }
+    assert said["auto"].stderr == "engine: reference (a small model)\n"
+    assert said["numpy"].stderr == "engine: numpy (as asked)\n"
+    assert said["numpy"].stdout.splitlines()[0] == said["auto"].stdout.splitlines()[0]
 
 
 # ------------------------------------------------------------------ pipes and terminals

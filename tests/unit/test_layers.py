@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "frontends": GRAPH,
     "explanation": GRAPH | {"differentiate", "wire"},
     "emit": GRAPH | {"differentiate"},
-    "engines": GRAPH | {"differentiate"},
+    "engines": GRAPH | {"differentiate", "emit"},
     "verify": GRAPH | {"engines", "wire"},
     "train": GRAPH | {"differentiate", "engines"},
     "workings": GRAPH | {"differentiate", "explanation", "engines", "verify"},
@@ -49,7 +49,19 @@ ALLOWED: dict[str, set[str]] = {
 }
 """What each part may import, besides itself; `__init__` and `__main__` may import anything."""
 
-HEAVY = ("numpy", "pydantic", "rich", "click", "torch", "jax", "sympy", "scipy", "pandas", "typst")
+HEAVY = (
+    "numpy",
+    "pydantic",
+    "rich",
+    "click",
+    "torch",
+    "jax",
+    "sympy",
+    "scipy",
+    "numba",
+    "pandas",
+    "typst",
+)
 MODULES = sorted(ROOT.rglob("*.py"))
 
 

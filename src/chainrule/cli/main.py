@@ -287,6 +287,11 @@ def article(
     help='Write the updated model in the format that it came in ("-": standard output).',
 )
 @click.option(
+    "--engine",
+    type=click.Choice(["auto", "reference", "numpy", "numba"]),
+    help="What runs the steps; by default what suits their size and number.",
+)
+@click.option(
     "--plot",
     metavar="FILE",
     help="Draw loss and parameters over the steps: FILE.svg, FILE.png or FILE.pdf.",
@@ -295,6 +300,7 @@ def step(
     model: str,
     steps: int,
     order: Any,
+    engine: Any,
     output: str | None,
     plot: str | None,
     as_json: bool,
@@ -316,7 +322,9 @@ def step(
     if plot is not None:
         _check_plot(plot, lang)  # before the steps, which may take their time
     loaded = _load(model, **choices)
-    taken = api.step(loaded, steps, order=order, follow=plot is not None)
+    taken = api.step(loaded, steps, order=order, follow=plot is not None, engine=engine or "auto")
+    if engine is not None or taken.engine == "numba":
+        click.echo(f"engine: {taken.engine} ({taken.reason})", err=True)
     text = None if output is None else api.updated_text(taken)
     if plot is not None:
         api.plot(taken, plot, language=_words(lang).language)

@@ -1,1 +1,1 @@
-"""Emit: a model as the source of a program in another language."""
+"""Emit: a model as source text, which a person can read and an engine compiles."""

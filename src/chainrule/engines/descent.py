@@ -17,13 +17,13 @@ from chainrule.graph.build import Builder
 from chainrule.graph.model import Model
 from chainrule.graph.node import Node, topological
 
-__all__ = ["Descent", "array_descent", "scalar_descent"]
+__all__ = ["Descent", "Stage", "array_descent", "scalar_descent"]
 
 MakeProgram = Callable[[Iterable[Node], Iterable[Node]], Program]
 
 
 @dataclass(frozen=True, slots=True)
-class _Stage:
+class Stage:
     """Parameters that are updated together, and what computes their new values."""
 
     parameters: tuple[Node, ...]
@@ -54,10 +54,10 @@ class Descent:
         self.gradients = gradients
         self._make = make
         self._known = {*topological([loss]), *gradients, rate}
-        self._stages = []
+        self.stages: list[Stage] = []
         for group in update_groups(loss, gradients, order):
             updated = tuple(descend(op, item, rate, gradients[item]) for item in group)
-            self._stages.append(_Stage(tuple(group), updated, make(updated, self._known)))
+            self.stages.append(Stage(tuple(group), updated, make(updated, self._known)))
 
     def step(self, leaves: Mapping[Node, Any]) -> tuple[Any, dict[Node, Any], dict[Node, Any]]:
         """One step: the loss before it, the gradients used, the new parameters."""
@@ -71,7 +71,7 @@ class Descent:
         """
         gradients: dict[Node, Any] = {}
         changed: dict[Node, Any] = {}
-        for stage in self._stages:
+        for stage in self.stages:
             run = stage.program.run(values)
             for parameter, updated in zip(stage.parameters, stage.updated, strict=True):
                 changed[parameter] = run[updated]
@@ -95,7 +95,7 @@ class Descent:
     def _earlier(self) -> dict[Node, frozenset[Node]]:
         """For each parameter, those that are updated before it."""
         found: dict[Node, frozenset[Node]] = {}
-        for stage in self._stages:
+        for stage in self.stages:
             found.update(dict.fromkeys(stage.parameters, frozenset(found)))
         return found
 

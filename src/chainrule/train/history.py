@@ -42,13 +42,13 @@ class Recorder:
         self._count = count
         self._read = read
         # Odd, so that what swings from one step to the next is seen to.
-        self._stride = -(-count // MOST_POINTS) | 1
+        self.stride = -(-count // MOST_POINTS) | 1
         self._steps: list[int] = []
         self._rows: list[list[float]] = []
 
     def record(self, step: int, values: Mapping[Node, Any]) -> None:
         """Note the numbers after `step`, if it is one to be noted."""
-        if step % self._stride == 0 or step == self._count:
+        if step % self.stride == 0 or step == self._count:
             self._steps.append(step)
             self._rows.append(self._read(values))
 

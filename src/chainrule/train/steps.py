@@ -7,12 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.differentiate.chain import Chain
-from chainrule.engines import numpy as arrays
-from chainrule.engines import reference
-from chainrule.engines.descent import Descent, array_descent, scalar_descent
+from chainrule.engines.choice import EngineName, prepare
+from chainrule.engines.run import Run
 from chainrule.errors import Fault, InputError, NumericError
-from chainrule.graph.build import Builder
 from chainrule.graph.model import Model, Order
 from chainrule.graph.node import Node
 from chainrule.mime import Displayed
@@ -28,7 +25,8 @@ class Steps(Displayed):
     """What some steps did.
 
     `losses` holds the loss before each step and after the last one; `model` has
-    the new parameters; `history`, where it was asked for, has those on the way.
+    the new parameters; `history`, where it was asked for, has those on the way;
+    `reason` says why `engine` ran them.
     """
 
     model: Model
@@ -37,6 +35,7 @@ class Steps(Displayed):
     losses: tuple[float, ...]
     engine: str
     history: History | None = None
+    reason: str = ""
 
     @property
     def count(self) -> int:
@@ -87,8 +86,9 @@ def take_steps(
     order: Order | None = None,
     progress: Callable[[int, float], None] | None = None,
     follow: bool = False,
+    engine: EngineName = "auto",
 ) -> Steps:
-    """`count` steps of gradient descent.
+    """`count` steps of gradient descent, by `engine` or the one that suits model and count.
 
     `progress(step, loss)` is called before each step.  With `follow` the
     parameters are followed on the way.  Raises: InputError without a learning
@@ -101,64 +101,55 @@ def take_steps(
         raise InputError(
             Fault("ValueError", "no parameter is trained", needs="at least one to update")
         )
-    scalar = reference.takes(model)
-    descent, values, name_of = (_scalar if scalar else _arrays)(model, rate, chosen)
-    recorder = _recorder(model, descent, values, count, scalar) if follow else None
+    start = prepare(engine, model, rate, chosen, count)
+    run = start.run
+    recorder = _recorder(model, run, count) if follow else None
+    stride = 1 if progress is not None else run.most if recorder is None else recorder.stride
     losses: list[float] = []
-    for number in range(count):
+    while len(losses) < count:
         if recorder is not None:
-            recorder.record(number, values)
-        loss, _, changed = descent.step(values)
-        losses.append(float(loss))
+            recorder.record(len(losses), run.values)
+        found = _advance(run, min(stride, run.most, count - len(losses)), len(losses))
         if progress is not None:
-            progress(number, float(loss))
-        values.update(changed)
-        _check_finite(f"step {number + 1}", float(loss), changed, name_of)
-    losses.append(float(descent.evaluate(values)))
-    _check_finite(f"after step {count}", losses[-1], {}, name_of)
+            progress(len(losses), found[0])
+        losses += found
+    losses.append(run.loss())
+    _check_finite(f"after step {count}", losses[-1], {}, run.name_of)
     if recorder is not None:
-        recorder.record(count, values)
-    changed_leaves = _collected(model, values, scalar)
+        recorder.record(count, run.values)
+    changed_leaves = _collected(model, run)
     return Steps(
         model.with_leaves(changed_leaves),
         model,
         chosen,
         tuple(losses),
-        "reference" if scalar else "numpy",
+        start.engine,
         None if recorder is None else recorder.history(),
+        start.reason,
     )
 
 
-Prepared = tuple[Descent, dict[Node, Any], Callable[[Node], str]]
+def _advance(run: Run, count: int, done: int) -> list[float]:
+    """The loss before each of `count` steps.
+
+    Where numbers stop being finite, the steps are taken again one by one, to say where.
+    """
+    before = dict(run.values)
+    losses = run.advance(count)
+    changed = {node: run.values[node] for node in run.parameters}
+    if count > 1 and not all(map(_is_finite, [sum(losses), *changed.values()])):
+        run.values.update(before)
+        return [loss for step in range(count) for loss in _advance(run, 1, done + step)]
+    _check_finite(f"step {done + count}", losses[-1], changed, run.name_of)
+    return losses
 
 
-def _scalar(model: Model, rate: float, order: Order) -> Prepared:
-    unrolled = model.unrolled
-    parameters = [
-        node for leaf in model.leaves if leaf.trained for node in unrolled.entries[leaf.node]
-    ]
-    chain = Chain(unrolled, unrolled.entries[model.loss][0], parameters)
-    symbol = unrolled.op.variable(model.learning_rate_name)
-    values: dict[Node, Any] = {**reference.leaf_values(model), symbol: rate}
-    return scalar_descent(chain, parameters, symbol, order), values, lambda node: node.name or ""
-
-
-def _arrays(model: Model, rate: float, order: Order) -> Prepared:
-    symbol = Builder().variable(model.learning_rate_name)
-    values = {**arrays.leaf_arrays(model), symbol: rate}
-    names = {leaf.node: leaf.labels[0] for leaf in model.leaves}
-    return array_descent(model, symbol, order), values, lambda node: f"{names[node]}, ..."
-
-
-def _recorder(
-    model: Model, descent: Descent, values: dict[Node, Any], count: int, scalar: bool
-) -> Recorder:
+def _recorder(model: Model, run: Run, count: int) -> Recorder:
     names: Sequence[str] = model.trained
     total = len(names)
     if total > MOST_FOLLOWED:
-        _, gradients, _ = descent.step(values)
-        names = steepest(names, _reader(model, names, scalar)(gradients))
-    return Recorder(names, total, count, _reader(model, names, scalar))
+        names = steepest(names, _reader(model, names, run.scalar)(run.gradients()))
+    return Recorder(names, total, count, _reader(model, names, run.scalar))
 
 
 def _reader(model: Model, names: Sequence[str], scalar: bool) -> Read:
@@ -197,14 +188,14 @@ def _is_finite(value: Any) -> bool:
     return bool(numpy.isfinite(value).all())
 
 
-def _collected(model: Model, values: Mapping[Node, Any], scalar: bool) -> dict[int, list[float]]:
+def _collected(model: Model, run: Run) -> dict[int, list[float]]:
     """The new numbers of the trained leaves, by the leaf's place in the model."""
     changed = {}
     for number, leaf in enumerate(model.leaves):
         if not leaf.trained:
             continue
-        if scalar:
-            changed[number] = [values[node] for node in model.unrolled.entries[leaf.node]]
+        if run.scalar:
+            changed[number] = [run.values[node] for node in model.unrolled.entries[leaf.node]]
         else:
-            changed[number] = values[leaf.node].ravel().tolist()
+            changed[number] = run.values[leaf.node].ravel().tolist()
     return changed

@@ -1,0 +1,219 @@
+"""The numba engine: one emitted function for a whole run of steps, compiled.
+
+A tiny model is spelt out, and has the digits of the reference engine but for squares, which
+are products here; a larger one is planned as products and loops on arrays.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from chainrule.emit.arrays import array_run, largest_call
+from chainrule.emit.layout import UnplannedError
+from chainrule.emit.planner import Roles, make_plan
+from chainrule.emit.unrolled import unrolled_run
+from chainrule.engines.run import Run, on_arrays, on_scalars
+from chainrule.graph.build import Builder
+from chainrule.graph.model import Model, Order
+from chainrule.graph.node import Node
+
+__all__ = ["ArrayRun", "Real", "UnplannedError", "check_installed", "is_installed", "prepare"]
+
+Real = Literal["float32", "float64"]
+
+SPELT_OUT = 400
+"""Scalar steps up to which a model is spelt out: beyond, compiling takes long."""
+
+ONE_THREAD = 32_000_000
+"""Multiplications of a product up to which several threads are not tried."""
+
+TRIED = 20
+"""Steps of which the first show how many threads are faster."""
+
+ALL = os.cpu_count() or 1
+"""As many threads as there are processors."""
+
+MOST = 100_000
+"""Steps in one call, so that losses need little memory and an interruption is heard."""
+
+
+def prepare(model: Model, rate: float, order: Order) -> Run:
+    """Steps of a model by compiled code.
+
+    Raises: UnplannedError with the reason why this engine cannot take them.
+    """
+    check_installed()
+    if model.scalar_size <= SPELT_OUT:
+        return _Scalars(on_scalars(model, rate, order))
+    if order == "sequential":
+        raise UnplannedError("numba takes simultaneous steps of a model of this size")
+    return _Arrays(on_arrays(model, rate, order))
+
+
+def is_installed() -> bool:
+    """Whether the extra `fast` is there."""
+    return all(importlib.util.find_spec(name) for name in ("numba", "scipy", "threadpoolctl"))
+
+
+def check_installed() -> None:
+    """Raises: UnplannedError with what to install, where the extra `fast` is not there."""
+    if not is_installed():
+        raise UnplannedError("numba is not installed: pip install 'chainrule[fast]'")
+
+
+class _Scalars(Run):
+    """A tiny model, spelt out."""
+
+    most = MOST
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run.descent, run.values, run.scalar, run.name_of)
+        stages = [
+            dict(zip(stage.parameters, stage.updated, strict=True)) for stage in run.descent.stages
+        ]
+        self.source = unrolled_run(run.descent.loss, list(run.values), stages)
+
+    @functools.cached_property
+    def _run(self) -> Callable[..., None]:
+        from chainrule.engines.compiled import compiled
+
+        return compiled(self.source, "void(int64, float64[::1], float64[::1])")
+
+    def advance(self, count: int) -> list[float]:
+        """`count` steps; the loss before each."""
+        import numpy
+
+        numbers = numpy.fromiter(self.values.values(), float)
+        losses = numpy.empty(count + 1)
+        self._run(count, numbers, losses)
+        self.values.update(zip(self.values, numbers.tolist(), strict=True))
+        found: list[float] = losses[:-1].tolist()
+        return found
+
+
+class _Arrays(Run):
+    """A larger model, as products and loops."""
+
+    most = MOST
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run.descent, run.values, run.scalar, run.name_of)
+        self._compiled = ArrayRun(run, ())
+
+    def advance(self, count: int) -> list[float]:
+        """`count` steps; the loss before each."""
+        for node in self.parameters:
+            self.values[node] = self.values[node].copy()
+        found: list[float] = self._compiled.take(count, self.values)[:-1].tolist()
+        return found
+
+
+class ArrayRun:
+    """The compiled steps of a model of arrays, in numbers of one type.
+
+    `data` are the leaves that hold batches, one after another.  Without `losses` none is
+    computed; with `fast`, sums may be added in any order.
+
+    Raises: UnplannedError for a graph with a step that is not known.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        data: Sequence[Node],
+        real: Real = "float64",
+        losses: bool = True,
+        fast: bool = False,
+    ) -> None:
+        descent = run.descent
+        self._rate = descent.rate
+        given = [node for node in run.values if node not in (*data, descent.rate)]
+        self._arguments = [
+            *data,
+            *(node for node in given if node.shape),
+            *(node for node in given if not node.shape),
+        ]
+        batch = data[0].shape[0] if data else 1
+        roles = Roles(batch, data, given, descent.rate)
+        self.plan = make_plan(Builder(), descent.loss, descent.gradients, roles, losses)
+        self.source = array_run(self.plan, real)
+        self._largest = largest_call(self.plan)
+        self._threads = None if self._largest > ONE_THREAD else 1
+        self._data = len(data)
+        self._parameters = frozenset(run.parameters)
+        self._real, self._fast = real, fast
+
+    def take(self, count: int, values: Mapping[Node, Any]) -> Any:
+        """`count` steps that change `values` in place; the loss before each and after the last.
+
+        Shapes: as in the graph; data with any number of batches; the losses (count + 1,).
+        """
+        import numpy
+
+        arguments = [
+            numpy.atleast_1d(numpy.ascontiguousarray(values[node], self._real))
+            for node in self._arguments
+        ]
+        losses = numpy.full(count + 1, numpy.nan, self._real)
+        rate = numpy.dtype(self._real).type(values[self._rate])
+
+        def take(done: int, steps: int) -> None:
+            batches = (array[done * self.plan.batch :] for array in arguments[: self._data])
+            rest = arguments[self._data :]
+            self._run(steps, rate, self._blas, *batches, *rest, losses[done : done + steps + 1])
+
+        self._by_threads(count, take)
+        for node, array in zip(self._arguments, arguments, strict=True):
+            if node in self._parameters:
+                values[node][...] = array.reshape(node.shape)
+        return losses
+
+    def _by_threads(self, count: int, take: Callable[[int, int], None]) -> None:
+        """All steps on one thread, or, with large products, on as many as turned out faster.
+
+        Where other programs keep the processor busy, several threads wait for each other.
+        """
+        _ = self._run, self._blas  # these load the library
+        limit = _controller().limit
+        done = 0
+        if self._threads is None and count >= TRIED:
+            seconds: dict[int, list[float]] = {1: [], ALL: []}
+            for threads in (1, ALL, 1, ALL, ALL):
+                start = time.perf_counter()
+                with limit(limits=threads, user_api="blas"):
+                    take(done, 1)
+                seconds[threads].append(time.perf_counter() - start)
+                done += 1
+            self._threads = ALL if max(seconds[ALL]) < 0.8 * min(seconds[1]) else 1
+        with limit(limits=self._threads or 1, user_api="blas"):
+            take(done, count - done)
+
+    @functools.cached_property
+    def _blas(self) -> int:
+        """Where the matrix product begins in memory; 0 where it is not called."""
+        if not self._largest:
+            return 0
+        from chainrule.engines.blas import address
+
+        return address(self._real)
+
+    @functools.cached_property
+    def _run(self) -> Callable[..., None]:
+        from chainrule.engines.compiled import compiled
+
+        kinds = [f"{self._real}[{':, ' * (len(node.shape) - 1)}::1]" for node in self._arguments]
+        signature = f"void(int64, {self._real}, int64, {', '.join(kinds)}, {self._real}[::1])"
+        return compiled(self.source, signature, self._fast)
+
+
+@functools.cache
+def _controller() -> Any:
+    """What sets the threads of the libraries that are loaded; finding them takes long."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
