@@ -18,13 +18,13 @@ from helpers.programs import run_c, run_javascript, run_python
 from chainrule import api
 from chainrule.emit.straight_line import Section, Statement, StraightLine, What, straight_line
 from chainrule.engines import gradient, reference
+from chainrule.engines.run import on_scalars
 from chainrule.frontends.files import example_names
 from chainrule.graph.model import Model, Order
 from chainrule.graph.passes.unroll import quantities
 from chainrule.primitives import REGISTRY, Apply, Formula, Number, Pointwise, Symbol
 from chainrule.primitives.formula import parse
 from chainrule.primitives.record import evaluate
-from chainrule.train import steps
 
 SEEDS = range(budgeted(160))
 ORDERS: tuple[Order, ...] = ("simultaneous", "sequential")
@@ -94,9 +94,9 @@ def judged(model: Model, what: What, order: Order) -> dict[str, float]:
         found = gradient._scalar(model)
         return {loss: found.loss} | {f"d{loss}_d{name}": x for name, x in found.entries.items()}
     assert model.learning_rate is not None
-    descent, given, name_of = steps._scalar(model, model.learning_rate, order)
-    before, _, changed = descent.step(given)
-    return {loss: before} | {name_of(node): value for node, value in changed.items()}
+    run = on_scalars(model, model.learning_rate, order)
+    before, _, changed = run.descent.step(run.values)
+    return {loss: before} | {run.name_of(node): value for node, value in changed.items()}
 
 
 def assert_same(found: Mapping[str, float], wanted: Mapping[str, float]) -> None:
