@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chainrule.errors import Fault, InputError
 from chainrule.graph.model import Model, Order
-from chainrule.train.steps import Steps, _check_finite, needed_rate
+from chainrule.train.steps import Steps, check_finite, needed_rate
 
 if TYPE_CHECKING:
     from chainrule.engines.jax.descent import DType
@@ -49,6 +49,6 @@ def take_steps_jax(
     names = {leaf.node: f"{leaf.labels[0]}, ..." for leaf in model.leaves}
     broken = next((place for place, loss in enumerate(losses[:-1]) if not isfinite(loss)), None)
     if broken is not None:
-        _check_finite(f"step {broken + 1}", losses[broken], {}, names.__getitem__)
-    _check_finite(f"after step {count}", losses[-1], ran.parameters, names.__getitem__)
+        check_finite(f"step {broken + 1}", losses[broken], {}, names.__getitem__)
+    check_finite(f"after step {count}", losses[-1], ran.parameters, names.__getitem__)
     return Steps(model.with_leaves(changed), model, chosen, losses, f"jax, {dtype}")

@@ -15,7 +15,7 @@ from chainrule.graph.node import Node
 from chainrule.mime import Displayed
 from chainrule.train.history import MOST_FOLLOWED, History, Read, Recorder, steepest
 
-__all__ = ["STEP_SCHEMA", "Steps", "needed_rate", "take_steps"]
+__all__ = ["STEP_SCHEMA", "Steps", "check_finite", "needed_rate", "take_steps"]
 
 STEP_SCHEMA = "chainrule.step/1"
 
@@ -114,7 +114,7 @@ def take_steps(
             progress(len(losses), found[0])
         losses += found
     losses.append(run.loss())
-    _check_finite(f"after step {count}", losses[-1], {}, run.name_of)
+    check_finite(f"after step {count}", losses[-1], {}, run.name_of)
     if recorder is not None:
         recorder.record(count, run.values)
     changed_leaves = _collected(model, run)
@@ -140,7 +140,7 @@ def _advance(run: Run, count: int, done: int) -> list[float]:
     if count > 1 and not all(map(_is_finite, [sum(losses), *changed.values()])):
         run.values.update(before)
         return [loss for step in range(count) for loss in _advance(run, 1, done + step)]
-    _check_finite(f"step {done + count}", losses[-1], changed, run.name_of)
+    check_finite(f"step {done + count}", losses[-1], changed, run.name_of)
     return losses
 
 
@@ -162,9 +162,10 @@ def _reader(model: Model, names: Sequence[str], scalar: bool) -> Read:
     return lambda values: [float(values[leaf].ravel()[flat]) for leaf, flat in places]
 
 
-def _check_finite(
+def check_finite(
     when: str, loss: float, changed: Mapping[Node, Any], name_of: Callable[[Node], str]
 ) -> None:
+    """Raises: NumericError naming the loss, or the first of `changed`, that is not finite."""
     broken = None if math.isfinite(loss) else "the loss"
     for node, value in changed.items():
         if broken is None and not _is_finite(value):
