@@ -72,5 +72,6 @@ PEERS = (
     Peer("micrograd", "scalars", ("micrograd",)),
     Peer("chainrule reference", "engine_reference"),
     Peer(BASE, "engine_numpy"),
+    Peer("chainrule numba", "engine_numba", ("numba", "scipy", "threadpoolctl")),
     Peer("chainrule jax", "engine_jax", ("jax", "chainrule.engines.jax.descent")),
 )
