@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import pytest
 
-from chainrule.emit import arrays as emitted
+from chainrule.emit import plan as plans
 from chainrule.engines.numba import ArrayRun
 from chainrule.engines.run import on_arrays
 from chainrule.train.steps import take_steps
@@ -24,10 +24,10 @@ def steps_by(run, take):
     return losses, [numpy.ravel(run.values[node]) for node in run.parameters]
 
 
-@pytest.mark.parametrize("small", [0, emitted.SMALL], ids=["calls", "loops"])
+@pytest.mark.parametrize("tiled", [0, plans.TILED], ids=["called", "tiled"])
 @pytest.mark.parametrize("seed", range(NETWORKS))
-def test_emitted_steps_on_arrays_are_those_of_numpy(seed, small, monkeypatch):
-    monkeypatch.setattr(emitted, "SMALL", small)
+def test_emitted_steps_on_arrays_are_those_of_numpy(seed, tiled, monkeypatch):
+    monkeypatch.setattr(plans, "TILED", tiled)
     model = network(describe(seed))
     if not model.trained:
         return

@@ -9,7 +9,7 @@ import numpy
 import pytest
 
 import chainrule as cr
-from chainrule.emit import arrays as emitted
+from chainrule.emit import plan as plans
 from chainrule.engines import choice
 from chainrule.engines import numba as engine
 from chainrule.engines.numba import ArrayRun
@@ -71,9 +71,9 @@ def test_updates_that_read_other_parameters_use_their_old_numbers():
     assert found.parameters == cr.step(model, 50, engine="reference").parameters
 
 
-@pytest.mark.parametrize("small", [0, emitted.SMALL], ids=["calls", "loops"])
-def test_epochs_in_batches_are_those_of_numpy(small, monkeypatch):
-    monkeypatch.setattr(emitted, "SMALL", small)
+@pytest.mark.parametrize("tiled", [0, plans.TILED], ids=["called", "tiled"])
+def test_epochs_in_batches_are_those_of_numpy(tiled, monkeypatch):
+    monkeypatch.setattr(plans, "TILED", tiled)
     sizes = (6, 9, 4)
     model = dense(sizes, 8)
     inputs, targets = data(sizes, 8 * 5 + 3)
@@ -93,7 +93,7 @@ def test_epochs_in_batches_are_those_of_numpy(small, monkeypatch):
 
 
 def test_trying_threads_leaves_the_steps_as_they_are(monkeypatch):
-    monkeypatch.setattr(emitted, "SMALL", 0)
+    monkeypatch.setattr(plans, "TILED", 0)
     monkeypatch.setattr(engine, "ONE_THREAD", 0)
     model = dense((6, 9, 4), 8)
     inputs, targets = data((6, 9, 4), 8 * 40)
@@ -106,9 +106,9 @@ def test_a_plan_writes_no_gradient_of_a_weight():
     model = dense((6, 9, 4), 8)
     plan = ArrayRun(on_arrays(model, 0.1, "simultaneous"), ()).plan
     shown = str(plan)
-    assert "w3 = w3 + (-rate) · relu1ᵀ" not in shown  # (examples, units)ᵀ · (examples, inputs)
-    assert shown.count("= w2 + (-rate)") == 1
-    weights = {(9, 6), (4, 9)}
+    assert "w2_T = w2_T + (-rate) · w1ᵀ · mul5" in shown  # (examples, inputs)ᵀ · (examples, units)
+    assert "w3 = w3 + (-rate) · add3ᵀ · relu1" in shown
+    weights = {(9, 6), (6, 9), (4, 9)}  # of the last layer, the transpose that is read
     assert not weights & {buffer.shape for buffer in plan.buffers}
 
 

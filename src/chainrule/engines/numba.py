@@ -22,14 +22,22 @@ from chainrule.graph.build import Builder
 from chainrule.graph.model import Model, Order
 from chainrule.graph.node import Node
 
-__all__ = ["ArrayRun", "Real", "UnplannedError", "check_installed", "is_installed", "prepare"]
+__all__ = [
+    "ArrayRun",
+    "Real",
+    "ScalarRun",
+    "UnplannedError",
+    "check_installed",
+    "is_installed",
+    "prepare",
+]
 
 Real = Literal["float32", "float64"]
 
 SPELT_OUT = 400
 """Scalar steps up to which a model is spelt out: beyond, compiling takes long."""
 
-ONE_THREAD = 32_000_000
+ONE_THREAD = 8_000_000
 """Multiplications of a product up to which several threads are not tried."""
 
 TRIED = 20
@@ -49,7 +57,7 @@ def prepare(model: Model, rate: float, order: Order) -> Run:
     """
     check_installed()
     if model.scalar_size <= SPELT_OUT:
-        return _Scalars(on_scalars(model, rate, order))
+        return ScalarRun(on_scalars(model, rate, order))
     if order == "sequential":
         raise UnplannedError("numba takes simultaneous steps of a model of this size")
     return _Arrays(on_arrays(model, rate, order))
@@ -66,7 +74,7 @@ def check_installed() -> None:
         raise UnplannedError("numba is not installed: pip install 'chainrule[fast]'")
 
 
-class _Scalars(Run):
+class ScalarRun(Run):
     """A tiny model, spelt out."""
 
     most = MOST
@@ -84,16 +92,30 @@ class _Scalars(Run):
 
         return compiled(self.source, "void(int64, float64[::1], float64[::1])")
 
+    @functools.cached_property
+    def _losses(self) -> Any:
+        """Room that is asked of the system once."""
+        import numpy
+
+        return numpy.empty(self.most + 1)
+
     def advance(self, count: int) -> list[float]:
         """`count` steps; the loss before each."""
+        found: list[float] = self.take(count)[:-1].tolist()
+        return found
+
+    def take(self, count: int) -> Any:
+        """At most `most` steps; the loss before each and after the last, until the next call.
+
+        Shapes: the losses (count + 1,).
+        """
         import numpy
 
         numbers = numpy.fromiter(self.values.values(), float)
-        losses = numpy.empty(count + 1)
+        losses = self._losses[: count + 1]
         self._run(count, numbers, losses)
         self.values.update(zip(self.values, numbers.tolist(), strict=True))
-        found: list[float] = losses[:-1].tolist()
-        return found
+        return losses
 
 
 class _Arrays(Run):
@@ -144,36 +166,38 @@ class ArrayRun:
         self.source = array_run(self.plan, real)
         self._largest = largest_call(self.plan)
         self._threads = None if self._largest > ONE_THREAD else 1
-        self._data = len(data)
         self._parameters = frozenset(run.parameters)
         self._real, self._fast = real, fast
 
     def take(self, count: int, values: Mapping[Node, Any]) -> Any:
         """`count` steps that change `values` in place; the loss before each and after the last.
 
+        Each takes the next batch of the data, and after the last the first again.
+
         Shapes: as in the graph; data with any number of batches; the losses (count + 1,).
         """
         import numpy
 
-        arguments = [
+        arrays = [
             numpy.atleast_1d(numpy.ascontiguousarray(values[node], self._real))
             for node in self._arguments
         ]
         losses = numpy.full(count + 1, numpy.nan, self._real)
         rate = numpy.dtype(self._real).type(values[self._rate])
 
-        def take(done: int, steps: int) -> None:
-            batches = (array[done * self.plan.batch :] for array in arguments[: self._data])
-            rest = arguments[self._data :]
-            self._run(steps, rate, self._blas, *batches, *rest, losses[done : done + steps + 1])
+        def until(step: int, first: int = 0) -> None:
+            self._run(first, step, rate, self._blas, *arrays, losses)
 
-        self._by_threads(count, take)
-        for node, array in zip(self._arguments, arguments, strict=True):
-            if node in self._parameters:
+        if self._largest:
+            self._by_threads(count, until)
+        else:
+            until(count)
+        for node, array in zip(self._arguments, arrays, strict=True):
+            if node in self._parameters and array is not values[node]:
                 values[node][...] = array.reshape(node.shape)
         return losses
 
-    def _by_threads(self, count: int, take: Callable[[int, int], None]) -> None:
+    def _by_threads(self, count: int, until: Callable[[int, int], None]) -> None:
         """All steps on one thread, or, with large products, on as many as turned out faster.
 
         Where other programs keep the processor busy, several threads wait for each other.
@@ -186,12 +210,12 @@ class ArrayRun:
             for threads in (1, ALL, 1, ALL, ALL):
                 start = time.perf_counter()
                 with limit(limits=threads, user_api="blas"):
-                    take(done, 1)
+                    until(done + 1, done)
                 seconds[threads].append(time.perf_counter() - start)
                 done += 1
             self._threads = ALL if max(seconds[ALL]) < 0.8 * min(seconds[1]) else 1
         with limit(limits=self._threads or 1, user_api="blas"):
-            take(done, count - done)
+            until(count, done)
 
     @functools.cached_property
     def _blas(self) -> int:
@@ -207,7 +231,9 @@ class ArrayRun:
         from chainrule.engines.compiled import compiled
 
         kinds = [f"{self._real}[{':, ' * (len(node.shape) - 1)}::1]" for node in self._arguments]
-        signature = f"void(int64, {self._real}, int64, {', '.join(kinds)}, {self._real}[::1])"
+        signature = (
+            f"void(int64, int64, {self._real}, int64, {', '.join(kinds)}, {self._real}[::1])"
+        )
         return compiled(self.source, signature, self._fast)
 
 
