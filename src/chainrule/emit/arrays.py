@@ -46,8 +46,9 @@ def _source(plan: Plan, real: str) -> Iterator[str]:
     yield f"def run({', '.join(arguments)}):"
     for name in plan.scalars:
         yield f"    {name} = at_{name}[0]"
-    for name, own in plan.turned:
-        yield f"    {own} = {name}.T.copy()"
+    for name, own, (rows, columns) in plan.turned:
+        yield f"    {own} = numpy.empty({rows, columns}, real)"
+        yield from _turn(Turn(own, name, (rows, columns)), "    ")
     for buffer in plan.buffers:
         yield f"    {buffer.name} = numpy.empty({buffer.shape}, real)"
     if terms := [item.sizes[2] for item in plan.products if item.is_tiled]:
@@ -70,9 +71,9 @@ def _source(plan: Plan, real: str) -> Iterator[str]:
     for name in plan.scalars:
         if name in plan.parameters:
             yield f"    at_{name}[0] = {name}"
-    for name, own in plan.turned:
+    for name, own, (rows, columns) in plan.turned:
         if name in plan.parameters:
-            yield f"    {name}[:] = {own}.T"
+            yield from _turn(Turn(name, own, (columns, rows)), "    ")
 
 
 def _step(step: Step) -> Iterator[str]:
@@ -80,14 +81,18 @@ def _step(step: Step) -> Iterator[str]:
         yield f"        # {step}"
         yield f"        {_tiled(step) if step.is_tiled else _called(step)}"
     elif isinstance(step, Turn):
-        rows, columns = step.shape
-        yield f"        for i in range({rows}):"
-        yield f"            for j in range({columns}):"
-        yield f"                {step.result}[i, j] = {step.source}[j, i]"
+        yield from _turn(step, "        ")
     elif isinstance(step, Lines):
         yield from (f"        {line}" for line in step.lines)
     else:
         yield from _loop(step)
+
+
+def _turn(step: Turn, indent: str) -> Iterator[str]:
+    rows, columns = step.shape
+    yield f"{indent}for i in range({rows}):"
+    yield f"{indent}    for j in range({columns}):"
+    yield f"{indent}        {step.result}[i, j] = {step.source}[j, i]"
 
 
 def _loop(step: Loop) -> Iterator[str]:

@@ -130,8 +130,8 @@ class Plan:
 
     `data` are the arrays that hold a batch in each step's rows, `given` the other arrays,
     `scalars` the numbers among them, `parameters` those of both that are updated.
-    `turned` are those of `given` that are kept transposed for the whole run, each by the
-    name that it has as such.  `forward` ends with `loss`, where it is asked for.
+    `turned` are those of `given` that are kept transposed for the whole run, each with
+    its name and shape as such.  `forward` ends with `loss`, where it is asked for.
     """
 
     batch: int
@@ -139,7 +139,7 @@ class Plan:
     given: tuple[str, ...]
     scalars: tuple[str, ...]
     parameters: tuple[str, ...]
-    turned: tuple[tuple[str, str], ...]
+    turned: tuple[tuple[str, str, tuple[int, int]], ...]
     buffers: tuple[Buffer, ...]
     forward: tuple[Step, ...]
     backward: tuple[Step, ...]
@@ -153,7 +153,7 @@ class Plan:
     def __str__(self) -> str:
         """The plan in a few lines."""
         shown = [f"{item.name} {item.shape}" for item in self.buffers]
-        turned = [f"{own} = {name}ᵀ" for name, own in self.turned]
+        turned = [f"{own} = {name}ᵀ" for name, own, _ in self.turned]
         return "\n".join(
             [f"buffers: {', '.join(shown)}", *turned, *_shown(self.forward), *_shown(self.backward)]
         )

@@ -141,7 +141,10 @@ class _Planner:
             given=tuple(self.given[node] for node in given if node.shape),
             scalars=tuple(self.given[node] for node in given if not node.shape),
             parameters=tuple(self.given[node] for node in self.parameters),
-            turned=tuple((self.given[node], self.called[node]) for node in self.turned),
+            turned=tuple(
+                (self.given[node], self.called[node], (node.shape[1], node.shape[0]))
+                for node in self.turned
+            ),
             buffers=tuple(self.buffers),
             forward=tuple(steps[:split]),
             backward=tuple(steps[split:]),

@@ -78,28 +78,41 @@ def multiply(
     given = (m, n, k, flag, left, right, result, panel)
     signature = types.void(*given, scale if is_scaled else types.Omitted(None))
 
+    sizes = (m.literal_value, n.literal_value, k.literal_value)
+    is_transposed = flag.literal_value == ord("T")
+
     def code(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
         arrays = zip(signature.args[4:8], arguments[4:8], strict=True)
-        a, b, c, room = (
-            context.make_array(kind)(context, builder, value).data for kind, value in arrays
-        )
-        product = _Product(
-            builder,
-            context.get_value_type(result.dtype),
-            m.literal_value,
-            n.literal_value,
-            k.literal_value,
-            flag.literal_value == ord("T"),
-            a,
-            b,
-            c,
-            room,
-            arguments[8] if is_scaled else None,
-        )
-        product.write()
+        given = [context.make_array(kind)(context, builder, value).data for kind, value in arrays]
+        if is_scaled:
+            given.append(arguments[8])
+        builder.call(_function(builder.module, sizes, is_transposed, given), given)
         return context.get_dummy_value()
 
     return signature, code
+
+
+def _function(
+    module: ir.Module, sizes: tuple[int, int, int], is_transposed: bool, given: Sequence[ir.Value]
+) -> ir.Function:
+    """The product of these sizes.  It is one function, so that it is compiled once.
+
+    Loops of known length are not unrolled there, which would take long and gain nothing.
+    """
+    real = given[0].type.pointee
+    name = f"multiply_{'_'.join(map(str, sizes))}_{real}_{is_transposed:d}_{len(given)}"
+    if name in module.globals:
+        return module.globals[name]
+    kind = ir.FunctionType(ir.VoidType(), [item.type for item in given])
+    function = ir.Function(module, kind, name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    function.attributes.add("optsize")
+    to = ir.IRBuilder(function.append_basic_block())
+    left, right, result, panel, *scale = function.args
+    _Product(to, real, *sizes, is_transposed, left, right, result, panel, *scale).write()
+    to.ret_void()
+    return function
 
 
 @dataclass(frozen=True)
@@ -116,7 +129,7 @@ class _Product:
     right: ir.Value
     result: ir.Value
     panel: ir.Value
-    scale: ir.Value | None
+    scale: ir.Value | None = None
 
     @property
     def _bytes(self) -> int:
