@@ -23,7 +23,7 @@ from chainrule.graph.passes.unroll import quantities
 from chainrule.primitives import Apply, Formula, Symbol
 from chainrule.primitives.formula import symbols_within
 
-__all__ = ["Section", "Statement", "StraightLine", "What", "straight_line"]
+__all__ = ["LIMIT", "Section", "Statement", "StraightLine", "What", "straight_line"]
 
 What = Literal["forward", "gradient", "step"]
 
