@@ -206,7 +206,7 @@ def test_a_step_that_leaves_the_floats_is_named(
     model = cr.model((w * w).named("E"), learning_rate=1e200)
     with pytest.raises(NumericError) as caught:
         take_steps(model, 3)
-    called = "w" if limit else "w, ..."
+    called = "w"
     assert str(caught.value) == (
         f"NumericError: step 1: {called} is no longer a finite number (loss {2.0**1000})\n"
         "  needs: finite numbers at every step\n"
