@@ -111,9 +111,7 @@ def _check(wanted: str, task: Task) -> None:
         raise InputError(Fault("OptionError", what, needs=needs, hint=closest(wanted, known)))
     if task.dtype not in get_args(DType):
         what, needs = f"numbers of the type {task.dtype}", " or ".join(get_args(DType))
-        raise InputError(
-            Fault("OptionError", what, needs=needs, hint=closest(str(task.dtype), get_args(DType)))
-        )
+        raise InputError(Fault("OptionError", what, needs=needs))
     if wanted == "reference" and task.dtype != "float64":
         raise InputError(
             Fault(
