@@ -8,7 +8,7 @@ import numpy as np
 from works import Work
 
 from chainrule.engines import numba
-from chainrule.engines.run import on_arrays
+from chainrule.engines.run import Task, on_arrays
 from peers.model import model, parameters, tables
 
 
@@ -23,7 +23,7 @@ def prepare(work: Work) -> SpeltOut | Planned:
 class SpeltOut:
     def __init__(self, work: Work) -> None:
         self.model = model(work)
-        self.steps = numba.prepare(self.model, work.rate, "simultaneous")
+        self.steps = numba.prepare(Task(self.model, work.rate))
 
     def run(self, epochs: int) -> None:
         for start in range(0, epochs, self.steps.most):

@@ -130,7 +130,9 @@ class JaxRun(Run):
 
         parameters = [named[node] for node in self.parameters]
         losses = jnp.zeros(size if wanted else 0, self._task.dtype)
-        return lax.fori_loop(0, size if count is None else count, one, (parameters, losses))
+        length = size if count is None else count
+        found: tuple[Any, Any] = lax.fori_loop(0, length, one, (parameters, losses))
+        return found
 
     def _epochs(self, leaves: Sequence[Any], batches: Sequence[Any], count: int) -> Any:
         named = self._named(leaves)
