@@ -88,3 +88,16 @@ def test_the_program_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PythonSource, "source", lambda self: written.append(1) or own(self))
     taken = cr.step(cr.load("seed"), 2500, engine="reference", follow=True)
     assert (taken.count, len(written)) == (2500, 1)
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+def test_epochs_are_those_of_numpy(seed: int | None) -> None:
+    model = cr.load("seed")
+    rows = [[0.1 * place, 1.0 - 0.2 * place] for place in range(7)]
+    found, expected = (
+        cr.fit(model, rows, rows, epochs=3, seed=seed, engine=name)
+        for name in ("reference", "numpy")
+    )
+    assert (found.engine, found.reason) == ("reference", "as asked")
+    assert found.losses == pytest.approx(expected.losses, rel=1e-12)
+    assert found.model.numbers == pytest.approx(expected.model.numbers, rel=1e-12)

@@ -65,14 +65,25 @@ class Printed(Run):
 
     def advance(self, count: int) -> list[float]:
         """`count` steps; the loss before each."""
-        step, loss = self._step, self._loss
         numbers = self._numbers()
-        losses = []
+        losses = [self._take(numbers) for _ in range(count)]
+        self._keep(numbers)
+        return losses
+
+    def epochs(self, data: Mapping[Node, Any], count: int) -> list[float]:
+        """`count` times through data, a step for each batch; the loss before each."""
+        assert self.entries is not None
+        numbers, losses = self._numbers(), []
+        named = [
+            (array.reshape(-1, *leaf.shape), [self._given[node] for node in self.entries[leaf]])
+            for leaf, array in data.items()
+        ]
         for _ in range(count):
-            found = step(**numbers)
-            losses.append(found.pop(loss))
-            numbers.update(found)
-        self.values.update((node, numbers[name]) for node, name in self._trained.items())
+            for place in range(len(named[0][0])):
+                for batches, names in named:
+                    numbers.update(zip(names, batches[place].ravel().tolist(), strict=True))
+                losses.append(self._take(numbers))
+        self._keep(numbers)
         return losses
 
     def loss(self) -> float:
@@ -92,3 +103,13 @@ class Printed(Run):
     def _numbers(self) -> dict[str, float]:
         """What the program is given, by its own names."""
         return {name: self.values[node] for node, name in self._given.items()}
+
+    def _take(self, numbers: dict[str, float]) -> float:
+        """One step, which puts the new parameters into `numbers`; the loss before it."""
+        found = self._step(**numbers)
+        loss = found.pop(self._loss)
+        numbers.update(found)
+        return loss
+
+    def _keep(self, numbers: Mapping[str, float]) -> None:
+        self.values.update((node, numbers[name]) for node, name in self._trained.items())

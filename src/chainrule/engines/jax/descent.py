@@ -30,6 +30,9 @@ __all__ = ["JaxRun"]
 MOST = 100_000
 """Steps in one call: as many losses are held on the device."""
 
+LONGEST = 3_000_000_000
+"""Scalar steps in one call, so that an interruption is heard."""
+
 
 class JaxRun(Run):
     """Steps of gradient descent, compiled when they are first taken.
@@ -39,10 +42,9 @@ class JaxRun(Run):
     rows cannot be shared evenly.
     """
 
-    most = MOST
-
     def __init__(self, task: Task) -> None:
         model = task.model
+        self.most = max(1, min(MOST, LONGEST // model.scalar_size))
         symbol = Builder().variable(model.learning_rate_name)
         values = {**leaf_arrays(model, task.dtype), symbol: number(task.rate, task.dtype)}
         trained = [leaf.node for leaf in model.leaves if leaf.trained]
