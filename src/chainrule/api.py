@@ -9,7 +9,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from chainrule.engines import reference
 from chainrule.errors import Fault, InputError, NumericError
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from chainrule.train.epochs import Epochs
     from chainrule.train.steps import Steps
     from chainrule.verify.report import Report
+
+Taken = TypeVar("Taken")
 
 __all__ = [
     "article",
@@ -299,14 +301,24 @@ def step(
 
     model = _model(model)
     _check_forward(model)
-    options = (steps, order, progress, follow, engine, dtype, devices)
+    return _in_finite_form(
+        model,
+        lambda form: take_steps(form, steps, order, progress, follow, engine, dtype, devices),
+    )
+
+
+def _in_finite_form(model: Model, take: Callable[[Model], Taken]) -> Taken:
+    """What `take` gives for the model, or for its stable form where a number is not finite.
+
+    An output may round to 0 or 1 on the way.
+    """
     try:
-        return take_steps(model, *options)
+        return take(model)
     except NumericError:
-        stable = model.in_stable_form()  # an output may round to 0 or 1 on the way
+        stable = model.in_stable_form()
         if stable is None:
             raise
-        return take_steps(stable, *options)
+        return take(stable)
 
 
 def fit(
@@ -324,21 +336,27 @@ def fit(
 ) -> Epochs:
     """Epochs of gradient descent over data, in batches as large as the model's own examples.
 
-    See `train.epochs.take_epochs`.
+    See `train.epochs.take_epochs`; `engine`, `dtype` and `devices` are those of `step`.
+
+    Raises: InputError where the arrays do not fit the model, it has no learning rate, or the
+    engine cannot do what is asked; NumericError where a number stops being finite.
     """
     from chainrule.train.epochs import take_epochs
 
-    return take_epochs(
+    return _in_finite_form(
         _model(model),
-        inputs,
-        targets,
-        epochs=epochs,
-        seed=seed,
-        engine=engine,
-        dtype=dtype,
-        losses=losses,
-        fast=fast,
-        devices=devices,
+        lambda form: take_epochs(
+            form,
+            inputs,
+            targets,
+            epochs=epochs,
+            seed=seed,
+            engine=engine,
+            dtype=dtype,
+            losses=losses,
+            fast=fast,
+            devices=devices,
+        ),
     )
 
 

@@ -263,3 +263,16 @@ def test_a_model_without_one_array_of_inputs_has_no_batches():
     with pytest.raises(InputError) as error:
         cr.fit(cr.load("seed-equations"), [[1.0]], [[1.0]])
     assert "arrays of inputs" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["numpy", "reference"])
+def test_epochs_go_on_in_the_stable_form_where_an_output_rounds_to_1(name):
+    model = cr.Network(
+        inputs=[[2.0]],
+        targets=[[0.0]],
+        loss="binary cross-entropy",
+        learning_rate=0.1,
+        layers=[{"units": 1, "activation": "sigmoid", "weights": [[0.25]]}],
+    )
+    fitted = cr.fit(model, [[400.0]], [[0.0]], engine=name)
+    assert fitted.losses == (100.0,)

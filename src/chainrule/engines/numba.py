@@ -47,8 +47,8 @@ def prepare(task: Task) -> Run:
     if model.scalar_size <= SPELT_OUT and task.dtype == "float64" and not task.data:
         return _Scalars(on_scalars(model, rate, order))
     if order == "sequential":
-        small = "in batches or in float32" if model.scalar_size <= SPELT_OUT else "of this size"
-        raise UnplannedError(f"numba takes simultaneous steps of a model {small}")
+        kind = "of a model of this size" if model.scalar_size > SPELT_OUT else "in float32"
+        raise UnplannedError(f"numba takes simultaneous steps {kind}")
     return _Arrays(task)
 
 
