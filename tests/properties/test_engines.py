@@ -25,7 +25,7 @@ from tests.helpers.tolerances import TOLERANCES, distance
 NETWORKS = budgeted(120)
 STEPS = 3
 ORDERS = ("simultaneous", "sequential")
-EVERY = {"reference": 1, "numpy": 1, "numba": 30, "jax": 6}
+EVERY = {"reference": 1, "numpy": 1, "numba": 30, "jax": 10}
 """An engine takes the steps of one network in so many: compiling takes its time."""
 
 drawn = functools.cache(lambda seed: network(describe(seed)))
