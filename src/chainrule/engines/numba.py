@@ -7,32 +7,20 @@ are products here; a larger one is planned as products and loops on arrays.
 from __future__ import annotations
 
 import functools
-import importlib.util
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from chainrule.emit.arrays import array_run, largest_call
 from chainrule.emit.layout import UnplannedError
 from chainrule.emit.planner import Roles, make_plan
 from chainrule.emit.unrolled import unrolled_run
-from chainrule.engines.run import Run, on_arrays, on_scalars
+from chainrule.engines.run import DType, Interpreted, Run, Task, on_arrays, on_scalars
 from chainrule.graph.build import Builder
-from chainrule.graph.model import Model, Order
 from chainrule.graph.node import Node
 
-__all__ = [
-    "ArrayRun",
-    "Real",
-    "ScalarRun",
-    "UnplannedError",
-    "check_installed",
-    "is_installed",
-    "prepare",
-]
-
-Real = Literal["float32", "float64"]
+__all__ = ["ArrayRun", "ScalarRun", "UnplannedError", "prepare"]
 
 SPELT_OUT = 400
 """Scalar steps up to which a model is spelt out: beyond, compiling takes long."""
@@ -50,37 +38,27 @@ MOST = 100_000
 """Steps in one call, so that losses need little memory and an interruption is heard."""
 
 
-def prepare(model: Model, rate: float, order: Order) -> Run:
+def prepare(task: Task) -> Run:
     """Steps of a model by compiled code.
 
     Raises: UnplannedError with the reason why this engine cannot take them.
     """
-    check_installed()
-    if model.scalar_size <= SPELT_OUT:
+    model, rate, order = task.model, task.rate, task.order
+    if model.scalar_size <= SPELT_OUT and task.dtype == "float64" and not task.data:
         return ScalarRun(on_scalars(model, rate, order))
     if order == "sequential":
-        raise UnplannedError("numba takes simultaneous steps of a model of this size")
-    return _Arrays(on_arrays(model, rate, order))
+        kind = "of a model of this size" if model.scalar_size > SPELT_OUT else "in float32"
+        raise UnplannedError(f"numba takes simultaneous steps {kind}")
+    return _Arrays(task)
 
 
-def is_installed() -> bool:
-    """Whether the extra `fast` is there."""
-    return all(importlib.util.find_spec(name) for name in ("numba", "scipy", "threadpoolctl"))
-
-
-def check_installed() -> None:
-    """Raises: UnplannedError with what to install, where the extra `fast` is not there."""
-    if not is_installed():
-        raise UnplannedError("numba is not installed: pip install 'chainrule[fast]'")
-
-
-class ScalarRun(Run):
+class ScalarRun(Interpreted):
     """A tiny model, spelt out."""
 
     most = MOST
 
-    def __init__(self, run: Run) -> None:
-        super().__init__(run.descent, run.values, run.scalar, run.name_of)
+    def __init__(self, run: Interpreted) -> None:
+        super().__init__(run.descent, run.values, run.name_of, run.entries)
         stages = [
             dict(zip(stage.parameters, stage.updated, strict=True)) for stage in run.descent.stages
         ]
@@ -118,14 +96,16 @@ class ScalarRun(Run):
         return losses
 
 
-class _Arrays(Run):
-    """A larger model, as products and loops."""
+class _Arrays(Interpreted):
+    """A larger model, or one that takes batches, as products and loops."""
 
     most = MOST
 
-    def __init__(self, run: Run) -> None:
-        super().__init__(run.descent, run.values, run.scalar, run.name_of)
-        self._compiled = ArrayRun(run, ())
+    def __init__(self, task: Task) -> None:
+        run = on_arrays(task.model, task.rate, task.order, task.dtype)
+        super().__init__(run.descent, run.values, run.name_of)
+        self._compiled = ArrayRun(run, task.data, task.dtype, task.losses, task.fast)
+        self._losses = task.losses
 
     def advance(self, count: int) -> list[float]:
         """`count` steps; the loss before each."""
@@ -133,6 +113,18 @@ class _Arrays(Run):
             self.values[node] = self.values[node].copy()
         found: list[float] = self._compiled.take(count, self.values)[:-1].tolist()
         return found
+
+    def epochs(self, data: Mapping[Node, Any], count: int) -> list[float]:
+        """`count` times through data; the loss before each step."""
+        values = {**self.values, **data}
+        batch = next(iter(data)).shape[0]
+        batches = min(map(len, data.values())) // batch
+        losses: list[float] = []
+        at_once = max(1, self.most // batches)
+        for done in range(0, count, at_once):
+            found = self._compiled.take(batches * min(at_once, count - done), values)
+            losses += found[:-1].tolist() if self._losses else []
+        return losses
 
 
 class ArrayRun:
@@ -146,9 +138,9 @@ class ArrayRun:
 
     def __init__(
         self,
-        run: Run,
+        run: Interpreted,
         data: Sequence[Node],
-        real: Real = "float64",
+        real: DType = "float64",
         losses: bool = True,
         fast: bool = False,
     ) -> None:
