@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from collections.abc import Collection, Iterable
 
@@ -32,7 +31,8 @@ def array_names(model: Model, nodes: Iterable[Node]) -> dict[Node, str]:
     for node in quantities:
         name = own[node]
         if name is None or name in names.values():
-            name = _free(_base(model.labels[node], leaves.get(node)), taken)
+            base = _base(model.labels[node], leaves.get(node))
+            name = _free(f"{base}_parts" if base == model.loss.name else base, taken)
             taken.add(name)
         names[node] = name
     return names
@@ -56,9 +56,9 @@ def _base(labels: tuple[str, ...], leaf: LeafValue | None) -> str:
     numbered = {label.rstrip("0123456789") for label in bare}
     if len(numbered) == 1 and (letters := numbered.pop()):
         return letters.rstrip("_") or "x"
-    common, underscore, _ = os.path.commonprefix(sorted(bare)).rpartition("_")
-    if underscore and common:
-        return common
+    fronts = {label.partition("_")[0] for label in bare if "_" in label[1:]}
+    if len(fronts) == 1 and all("_" in label for label in bare):
+        return fronts.pop()
     return {"input": "x", "target": "t"}.get("" if leaf is None else leaf.role, "q")
 
 

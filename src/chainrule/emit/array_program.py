@@ -71,6 +71,12 @@ class View:
         return self == View.whole(self.array, self.shape)
 
     @property
+    def is_contiguous(self) -> bool:
+        """Whether the entries lie in the array from its first on, row-major."""
+        lie = zip(self.sizes, self.strides, strides_of(self.sizes), strict=True)
+        return self.offset == 0 and all(own == stride for size, own, stride in lie if size > 1)
+
+    @property
     def offset(self) -> int:
         """Where the first entry lies in the array, row-major."""
         return sum(map(int.__mul__, self.start, strides_of(self.shape)))
@@ -296,7 +302,8 @@ class ArrayProgram:
     @property
     def shapes(self) -> dict[str, Shape]:
         """The shape of every array by its name."""
-        return {item.name: item.shape for item in (*self.given, *self.statements)}
+        given = {item.name: item.shape for item in self.given}
+        return given | {item.name: item.shape for item in self.statements}
 
     @property
     def reads(self) -> list[str]:

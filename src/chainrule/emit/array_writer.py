@@ -93,9 +93,7 @@ class _Writer:
         self.own = array_names(model, nodes)
         self.taken = {*self.own.values(), model.learning_rate_name}
         self.quantities = [node for node in nodes if node in self.own and node.inputs]
-        self.nets = [
-            node for node in self.quantities if model.labels[node][0].startswith("net_")
-        ]
+        self.nets = [node for node in self.quantities if model.labels[node][0].startswith("net_")]
         self.op = Builder()
         found: Mapping[Node, Node] = {}
         if what != "forward":
@@ -182,11 +180,12 @@ class _Writer:
         loss = self.own[self.model.loss]
         for node in self.nets:
             adjoint = self.adjoint.get(node)
-            if adjoint is not None and adjoint not in self.name and adjoint.inputs:
-                if constant_value(adjoint) is None:
-                    name = "δ_" + self.own[node].removeprefix("net_").removeprefix("net")
-                    self.name[adjoint] = self._unique(name.rstrip("_"))
-                    self.meaning[adjoint] = f"∂{loss}/∂{self.own[node]}"
+            if adjoint is None or adjoint in self.name or constant_value(adjoint) is not None:
+                continue
+            if adjoint.inputs:
+                name = "δ_" + self.own[node].removeprefix("net_").removeprefix("net")
+                self.name[adjoint] = self._unique(name.rstrip("_"))
+                self.meaning[adjoint] = f"∂{loss}/∂{self.own[node]}"
 
     def _name_gradients(self) -> None:
         """And so do those of parameters, where they have none yet."""
@@ -199,9 +198,7 @@ class _Writer:
     def _derivative(self, node: Node) -> str:
         return f"d{self.own[self.model.loss]}_d{self.own[node]}"
 
-    def _gradients(
-        self, group: Iterable[Node]
-    ) -> tuple[tuple[Computed, ...], dict[Node, str]]:
+    def _gradients(self, group: Iterable[Node]) -> tuple[tuple[Computed, ...], dict[Node, str]]:
         """Statements of the derivatives by some parameters, and their names."""
         wanted = {node: self.adjoint.get(node, self.zero) for node in group}
         statements = [*self._section("", wanted.values()).statements]
@@ -261,7 +258,7 @@ class _Writer:
     def _statement(self, node: Node) -> Computed:
         is_part = node not in self.name
         name = self._next_part() if is_part else self._first(self.name[node])
-        about = {
+        about: dict[str, Any] = {
             "name": name,
             "shape": node.shape,
             "meaning": self.meaning.get(node, ""),

@@ -132,8 +132,9 @@ class CArraysSource(Loops, C):
             name = self.identifiers[item.name]
             if item.name in read:
                 yield f"    const double {'*' if item.shape else ''}{name} = given->{name};"
-        for name, result in self._own.items():
-            yield f"    double *{self.identifiers[name]} = result->{self.identifiers[result.label]};"
+        for computed, result in self._own.items():
+            name, label = self.identifiers[computed], self.identifiers[result.label]
+            yield f"    double *{name} = result->{label};"
 
     def _outputs(self) -> Iterator[str]:
         """What does not lie in the result yet."""
@@ -172,8 +173,8 @@ class CArraysSource(Loops, C):
             yield f'            printf("%s = %.17g\\n", names[i], result.{label}[i]);'
             yield "    }"
             return
-        for depth, (i, size) in enumerate(zip(COUNTERS, item.shape, strict=False), start=1):
-            yield self.indent * depth + self.loop.format(i=i, size=size)
+        for depth, times in enumerate(item.shape):
+            yield self.indent * (depth + 1) + self.loop.format(i=COUNTERS[depth], size=times)
         counters = COUNTERS[: len(item.shape)]
         flat = " + ".join(
             i if stride == 1 else f"{stride}*{i}"

@@ -23,7 +23,6 @@ from chainrule.emit.array_program import (
     Reduction,
     Shape,
     View,
-    strides_of,
 )
 from chainrule.emit.identifiers import identifiers
 from chainrule.emit.language import WIDTH, Language, broken, inert
@@ -178,17 +177,18 @@ class Loops(Language):
 
     def _reduction(self, item: Reduction) -> Iterator[str]:
         target, outer, inner = self._split(item)
+        entry = self._element(TARGET, target, outer)
         is_sum = item.operation == "sum"
-        if item.shape:
-            total = "sum" if is_sum else "largest"
-        else:
-            total = self.identifiers[item.name]
-        start = self.number(STARTS[item.operation])
-        value = self.write(item.of.formula)
+        start, value = self.number(STARTS[item.operation]), self.write(item.of.formula)
+        total = ("sum" if is_sum else "largest") if outer.sizes else entry
         more = f"{total} += {value};" if is_sum else self._larger(total, value)
-        lines = [self.variable.format(name=total, value=start), *self._loops(inner, more)]
-        if item.shape:
-            lines.append(f"{self._element(TARGET, target, outer)} = {total};")
+        if item.shape and not outer.sizes:
+            first = f"{entry} = {start};"
+        else:
+            first = self.variable.format(name=total, value=start)
+        lines = [first, *self._loops(inner, more)]
+        if outer.sizes:
+            lines.append(f"{entry} = {total};")
         yield from self._block(outer, lines)
 
     def _larger(self, total: str, value: str) -> str:
@@ -203,7 +203,7 @@ class Loops(Language):
             f"{entry} = !found && ({value} == largest || {value} != {value}) ? 1.0 : 0.0;",
             f"found = found || {entry} == 1.0;",
         ]
-        yield from self._block(
+        lines = self._block(
             outer,
             [
                 self.variable.format(name="largest", value=self.number(-math.inf)),
@@ -212,6 +212,7 @@ class Loops(Language):
                 *self._block(inner, marked),
             ],
         )
+        yield from lines if outer.sizes else ["{", *(self.indent + line for line in lines), "}"]
 
     def _split(self, item: Reduction | FirstMax) -> tuple[View, _Nest, _Nest]:
         """Where the result goes; the loops over its entries, and over what each is made of."""
@@ -252,7 +253,7 @@ class Loops(Language):
             return
         self._declared.add(name)
         yield self._array(name, view.sizes)
-        if _is_in_place(view.transposed((1, 0))):
+        if view.transposed((1, 0)).is_contiguous:
             rows, columns = view.sizes
             source, own = self.identifier(view.array), self.identifiers[name]
             yield f"transpose({columns}, {rows}, {source}, {own});"
@@ -309,19 +310,13 @@ def _nest(axes: Iterable[int], views: Mapping[str, View], outside: int = 0) -> _
     return _Nest(counters, tuple(sizes), dict(zip(views, columns, strict=True)))
 
 
-def _is_in_place(view: View) -> bool:
-    """Whether the entries lie in the array from its beginning, row-major."""
-    lie = zip(view.sizes, view.strides, strides_of(view.sizes), strict=True)
-    return view.offset == 0 and all(own == stride for size, own, stride in lie if size > 1)
-
-
 def _copies(program: ArrayProgram) -> dict[View, str]:
     """Names for the operands of products that do not lie in memory as they are multiplied."""
     copies: dict[View, str] = {}
     for item in program.statements:
         for view in item.views if isinstance(item, Product) else ():
-            if not _is_in_place(view) and view not in copies:
-                mark = "ᵀ" if _is_in_place(view.transposed((1, 0))) else " copy"
+            if not view.is_contiguous and view not in copies:
+                mark = "ᵀ" if view.transposed((1, 0)).is_contiguous else " copy"
                 count = sum(name.startswith(f"{view.array}{mark}") for name in copies.values())
                 copies[view] = f"{view.array}{mark}{count + 1 if count else ''}"
     return copies
@@ -349,5 +344,5 @@ def _homes(program: ArrayProgram) -> dict[str, str]:
 
 def _written(view: View) -> str:
     """An operand of a product in a comment."""
-    turned = not _is_in_place(view) and _is_in_place(view.transposed((1, 0)))
+    turned = not view.is_contiguous and view.transposed((1, 0)).is_contiguous
     return f"{view.array}ᵀ" if turned else view.array

@@ -22,7 +22,15 @@ from chainrule.graph.build import Builder
 from chainrule.graph.model import Model, Order
 from chainrule.graph.node import Node
 
-__all__ = ["ArrayRun", "Real", "UnplannedError", "check_installed", "is_installed", "prepare"]
+__all__ = [
+    "ArrayRun",
+    "Real",
+    "UnplannedError",
+    "check_installed",
+    "is_installed",
+    "prepare",
+    "source",
+]
 
 Real = Literal["float32", "float64"]
 
@@ -48,6 +56,18 @@ def prepare(model: Model, rate: float, order: Order) -> Run:
     Raises: UnplannedError with the reason why this engine cannot take them.
     """
     check_installed()
+    return _prepared(model, rate, order)
+
+
+def source(model: Model, rate: float, order: Order) -> str:
+    """The text that is compiled for these steps; numba need not be installed.
+
+    Raises: UnplannedError with the reason why this engine cannot take them.
+    """
+    return _prepared(model, rate, order).source
+
+
+def _prepared(model: Model, rate: float, order: Order) -> _Scalars | _Arrays:
     if model.scalar_size <= SPELT_OUT:
         return _Scalars(on_scalars(model, rate, order))
     if order == "sequential":
@@ -104,6 +124,7 @@ class _Arrays(Run):
     def __init__(self, run: Run) -> None:
         super().__init__(run.descent, run.values, run.scalar, run.name_of)
         self._compiled = ArrayRun(run, ())
+        self.source = self._compiled.source
 
     def advance(self, count: int) -> list[float]:
         """`count` steps; the loss before each."""
