@@ -168,7 +168,7 @@ class Loops(Language):
 
     def _joined(self, item: Joined) -> Iterator[str]:
         whole = View.whole(item.name, item.shape)
-        if item.axis is None:
+        if item.axis is None and item.shape:
             nest = _nest(range(len(item.shape)), {TARGET: whole})
             zero = f"{self._element(TARGET, whole, nest)} = {self.number(0.0)};"
             yield from self._loops(nest, zero)
@@ -253,7 +253,7 @@ class Loops(Language):
             return
         self._declared.add(name)
         yield self._array(name, view.sizes)
-        if view.transposed((1, 0)).is_contiguous:
+        if self._shapes[view.array] and view.transposed((1, 0)).is_contiguous:
             rows, columns = view.sizes
             source, own = self.identifier(view.array), self.identifiers[name]
             yield f"transpose({columns}, {rows}, {source}, {own});"
@@ -313,9 +313,11 @@ def _nest(axes: Iterable[int], views: Mapping[str, View], outside: int = 0) -> _
 def _copies(program: ArrayProgram) -> dict[View, str]:
     """Names for the operands of products that do not lie in memory as they are multiplied."""
     copies: dict[View, str] = {}
+    shapes = program.shapes
     for item in program.statements:
         for view in item.views if isinstance(item, Product) else ():
-            if not view.is_contiguous and view not in copies:
+            lies = view.is_contiguous and shapes[view.array]
+            if not lies and view not in copies:
                 mark = "ᵀ" if view.transposed((1, 0)).is_contiguous else " copy"
                 count = sum(name.startswith(f"{view.array}{mark}") for name in copies.values())
                 copies[view] = f"{view.array}{mark}{count + 1 if count else ''}"
