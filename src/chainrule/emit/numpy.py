@@ -102,38 +102,11 @@ class NumPySource(Language, Python):
     def _read(self, view: View, full: bool = False) -> tuple[str, int]:
         """An operand that broadcasts to the reader's shape; with `full`, that has it."""
         text, binding = self._written.get(view.array, (self.identifiers[view.array], ATOM))
-        own = self._shapes[view.array]
-
-        def atom() -> str:
-            return text if binding == ATOM else f"({text})"
-
-        if full and _same_entries(view, own):
-            return (
-                (text, binding)
-                if own == view.sizes
-                else (f"{atom()}.reshape({_tuple(view.sizes)})", ATOM)
-            )
-        if own != view.shape:
-            text, binding = f"{atom()}.reshape({_tuple(view.shape)})", ATOM
-        used = [axis for axis in view.axes if axis is not None]
-        taken = [
-            _range(view, axis, view.axes.index(axis)) if axis in used else str(view.start[axis])
-            for axis in range(len(view.shape))
-        ]
-        new = [":" if axis is not None else "np.newaxis" for axis in view.axes]
-        while new and new[0] != ":" and not full:
-            new.pop(0)
-        in_order = sorted(used)
-        if any(item != ":" for item in taken):
-            text, binding = f"{atom()}[{_index(taken)}]", ATOM
-        if used != in_order:
-            order = [in_order.index(axis) for axis in used]
-            turned = ".T" if order == [1, 0] else f".transpose({_tuple(tuple(order))})"
-            text, binding = f"{atom()}{turned}", ATOM
-        if "np.newaxis" in new:
-            text, binding = f"{atom()}[{_index(new)}]", ATOM
+        moved = "".join(_moved(view, self._shapes[view.array], full))
+        if moved:
+            text, binding = (text if binding == ATOM else f"({text})") + moved, ATOM
         if full and _natural(view) != view.sizes:
-            text, binding = f"np.broadcast_to({text}, {_tuple(view.sizes)})", ATOM
+            return f"np.broadcast_to({text}, {_tuple(view.sizes)})", ATOM
         return text, binding
 
     def _whole(self, of: Entries) -> tuple[str, int]:
@@ -328,9 +301,34 @@ def _range(view: View, axis: int, place: int) -> str:
     return f"{start}:{end}" + (f":{step}" if step != 1 else "")
 
 
-def _same_entries(view: View, own: Shape) -> bool:
-    """Whether all entries of an array are read, in their order."""
-    return view.is_contiguous and math.prod(view.sizes) == math.prod(own)
+def _moved(view: View, own: Shape, full: bool) -> Iterator[str]:
+    """What is written after an array to read it so; what is repeated is left to broadcasting.
+
+    With `full`, the reader's first axes are there, too.
+    """
+    every = view.is_contiguous and math.prod(view.sizes) == math.prod(own)
+    if full and every and view.axes[:1] == (None,):
+        yield f".reshape({_tuple(view.sizes)})" if own != view.sizes else ""
+        return
+    if own != view.shape:
+        yield f".reshape({_tuple(view.shape)})"
+    used = [axis for axis in view.axes if axis is not None]
+    taken = [
+        _range(view, axis, view.axes.index(axis)) if axis in used else str(view.start[axis])
+        for axis in range(len(view.shape))
+    ]
+    if any(place != ":" for place in taken):
+        yield f"[{_index(taken)}]"
+    order = tuple(sorted(used).index(axis) for axis in used)
+    if order == (1, 0):
+        yield ".T"
+    elif used != sorted(used):
+        yield f".transpose({_tuple(order)})"
+    new = ["np.newaxis" if axis is None else ":" for axis in view.axes]
+    while new and new[0] != ":" and not full:
+        new.pop(0)
+    if "np.newaxis" in new:
+        yield f"[{_index(new)}]"
 
 
 def _natural(view: View) -> Shape:
