@@ -261,7 +261,8 @@ def test_another_language_is_refused() -> None:
     with pytest.raises(cr.InputError) as error:
         cr.source(cr.load("seed"), lang="fortran")
     assert str(error.value) == (
-        'OptionError: there is no language called "fortran"\n  needs: python or c or javascript or numba'
+        'OptionError: there is no language called "fortran"\n'
+        "  needs: python or c or javascript or numba"
     )
 
 

@@ -91,7 +91,8 @@ class _Writer:
         self.trained = [leaf.node for leaf in model.leaves if leaf.trained]
         nodes = topological([model.loss] if what != "forward" else model.outputs)
         self.own = array_names(model, nodes)
-        self.taken = {*self.own.values(), model.learning_rate_name}
+        self.taken = set(self.own.values())
+        self.rate = self._unique(model.learning_rate_name)
         self.quantities = [node for node in nodes if node in self.own and node.inputs]
         self.nets = [node for node in self.quantities if model.labels[node][0].startswith("net_")]
         self.op = Builder()
@@ -126,7 +127,7 @@ class _Writer:
         if self.what == "step":
             rate = self.model.learning_rate
             assert rate is not None
-            given.append(Given(self._rate, (), (rate,), (self.model.learning_rate_name,)))
+            given.append(Given(self.rate, (), (rate,), (self.model.learning_rate_name,)))
         return ArrayProgram(
             self.model.title,
             self.what,
@@ -218,19 +219,13 @@ class _Writer:
         """The new parameter."""
         views = {
             self.called[node]: View.whole(self.called[node], node.shape),
-            self._rate: View.whole(self._rate, ()).repeated(node.shape),
+            self.rate: View.whole(self.rate, ()).repeated(node.shape),
             gradient: View.whole(gradient, node.shape),
         }
         old, rate, slope = map(Symbol, views)
         of = Entries(node.shape, descend(Formulas(), old, rate, slope), views)
         name = self._unique(f"{self.own[node]}⁺", "⁺")
         return Entrywise(name=name, shape=node.shape, of=of)
-
-    @property
-    def _rate(self) -> str:
-        """The name of the learning rate."""
-        name = self.model.learning_rate_name
-        return f"{name}_" if name in self.own.values() else name
 
     def _unique(self, name: str, mark: str = "_") -> str:
         while name in self.taken:
@@ -257,7 +252,7 @@ class _Writer:
 
     def _statement(self, node: Node) -> Computed:
         is_part = node not in self.name
-        name = self._next_part() if is_part else self._first(self.name[node])
+        name = self._next_part() if is_part else self._again(node)
         about: dict[str, Any] = {
             "name": name,
             "shape": node.shape,
@@ -300,9 +295,10 @@ class _Writer:
                 start[axis] += item.shape[axis]
         return Joined(pieces=tuple(pieces), axis=axis, **about)
 
-    def _first(self, name: str) -> str:
-        """The name, or one with a mark where the array is computed anew."""
-        return self._unique(name) if name in self.called.values() else name
+    def _again(self, node: Node) -> str:
+        """The name of a quantity, with a mark where it is computed anew."""
+        name = self.name[node]
+        return self._unique(name) if node in self.called else name
 
     def _next_part(self) -> str:
         self.counted += 1

@@ -38,7 +38,7 @@ _ENTRIES = """\
 /** The name and the number of each entry of a result. */
 export function* entries(result) {
   for (const [name, value] of Object.entries(result)) {
-    if (typeof value === "number") yield [name, value];
+    if (typeof value !== "object") yield [name, Number(value)];
     else for (let i = 0; i < value.length; i++) yield [entryName(name, i), value[i]];
   }
 }
@@ -91,6 +91,7 @@ class JavaScriptArraysSource(Loops, JavaScript):
             "  const {",
             *rows(taken, "    "),
             "  } = given;",
+            "",
             *body,
             "",
             "  return {",

@@ -320,7 +320,10 @@ def _copies(program: ArrayProgram) -> dict[View, str]:
             if not lies and view not in copies:
                 mark = "ᵀ" if view.transposed((1, 0)).is_contiguous else " copy"
                 count = sum(name.startswith(f"{view.array}{mark}") for name in copies.values())
-                copies[view] = f"{view.array}{mark}{count + 1 if count else ''}"
+                name = f"{view.array}{mark}{count + 1 if count else ''}"
+                while name in shapes:
+                    name += "_"
+                copies[view] = name
     return copies
 
 
