@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from chainrule.emit.array_program import Result
 from chainrule.emit.javascript import JavaScript
-from chainrule.emit.language import rows
+from chainrule.emit.language import rows, table
 from chainrule.emit.loops import Loops
 
 __all__ = ["JavaScriptArraysSource"]
@@ -107,17 +107,9 @@ class JavaScriptArraysSource(Loops, JavaScript):
             "};",
             "",
             "/** What the entries of results are called, where it is not by their index. */",
-            "const names = {",
-            *self._names(),
-            "};",
+            *table("const names = {", self._names(), "};"),
             "",
-            "const shapes = {",
-            *(
-                f"  {self.identifiers[item.label]}: {list(item.shape)},"
-                for item in self.program.results
-                if item.shape and item.is_indexed
-            ),
-            "};",
+            *table("const shapes = {", self._shapes_of_results(), "};"),
         ]
         return "\n".join(lines) + "\n"
 
@@ -136,6 +128,11 @@ class JavaScriptArraysSource(Loops, JavaScript):
             yield f"  {name}: new Float64Array([{remark}"
             yield from rows(map(self.number, item.values), "    ")
             yield "  ]),"
+
+    def _shapes_of_results(self) -> Iterator[str]:
+        for item in self.program.results:
+            if item.shape and item.is_indexed:
+                yield f"  {self.identifiers[item.label]}: {list(item.shape)},"
 
     def _names(self) -> Iterator[str]:
         for item in self.program.results:

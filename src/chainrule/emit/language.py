@@ -12,7 +12,16 @@ from chainrule.errors import printable
 from chainrule.graph.model import Order
 from chainrule.primitives.code import Code
 
-__all__ = ["WIDTH", "Language", "Program", "StraightLineLanguage", "broken", "inert", "rows"]
+__all__ = [
+    "WIDTH",
+    "Language",
+    "Program",
+    "StraightLineLanguage",
+    "broken",
+    "inert",
+    "rows",
+    "table",
+]
 
 WIDTH = 100
 
@@ -46,6 +55,12 @@ def rows(items: Iterable[str], indent: str) -> Iterator[str]:
         line += f"{item}, "
     if line != indent:
         yield line.rstrip()
+
+
+def table(head: str, lines: Iterable[str], end: str) -> list[str]:
+    """A head, lines and an end; without lines, one line."""
+    inner = list(lines)
+    return [head, *inner, end] if inner else [head + end.lstrip()]
 
 
 class Program(Protocol):

@@ -18,7 +18,7 @@ from chainrule.emit.array_program import (
     Shape,
     View,
 )
-from chainrule.emit.language import WIDTH, Language, broken, rows
+from chainrule.emit.language import WIDTH, Language, broken, rows, table
 from chainrule.emit.python import PythonSource
 from chainrule.primitives import Formula, Number
 from chainrule.primitives.code import FUNCTIONS, Code, call
@@ -227,9 +227,7 @@ class NumPySource(Language, Python):
             "}",
             "",
             "# What entries are called, where it is not by their index.",
-            "LABELS = {",
-            *self._labels(),
-            "}",
+            *table("LABELS = {", self._labels(), "}"),
             "",
             'if __name__ == "__main__":',
             f"    for name, value in {what}(**model).items():",
