@@ -155,7 +155,7 @@ def cases() -> list[tuple[Model, ArrayProgram]]:
         for model in map(api.load, example_names())
         for program in PROGRAMS[:3]
     ]
-    for seed in range(budgeted(42)):
+    for seed in range(budgeted(27)):
         for model in (drawn(seed), graph(seed)):
             found.append((model, array_program(model, *PROGRAMS[seed % 3])))
     return found
@@ -170,6 +170,32 @@ def test_c_has_the_digits_of_the_ordered_engine(tmp_path: Path) -> None:
         assert_near(arrays, wanted, 1e-13)
         if not has_powers(program):  # a compiler may write a square as a product
             assert_same(arrays, wanted)
+
+
+@pytest.mark.parametrize("scale", [1e200, -1e308])
+def test_infinities_and_nan_are_where_the_ordered_engine_has_them(
+    scale: float, tmp_path: Path
+) -> None:
+    given = []
+    for seed in range(budgeted(9)):
+        model = drawn(seed)
+        model = model.with_values({model.trained[0]: scale})
+        given.append((model, array_program(model, *PROGRAMS[seed % 3])))
+    found = run_c(tmp_path, [program for _, program in given])
+    also = run_javascript(tmp_path, [program for _, program in given])
+    for (model, program), in_c, in_javascript in zip(given, found, also, strict=True):
+        for arrays in (in_c, in_javascript, run_numpy(program)):
+            assert_near(arrays, judged(model, program), 1e-10)
+
+
+@pytest.mark.parametrize("run", [run_c, run_javascript])
+def test_a_sequential_step_is_that_of_numpy(run: Any, tmp_path: Path) -> None:
+    given = [
+        array_program(model, "step", "sequential")
+        for model in (*map(api.load, example_names()), *map(drawn, range(budgeted(6))))
+    ]
+    for program, arrays in zip(given, run(tmp_path, given), strict=True):
+        assert_near(arrays, run_numpy(program), 1e-11)
 
 
 def has_powers(program: ArrayProgram) -> bool:

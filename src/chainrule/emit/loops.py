@@ -349,5 +349,4 @@ def _homes(program: ArrayProgram) -> dict[str, str]:
 
 def _written(view: View) -> str:
     """An operand of a product in a comment."""
-    turned = not view.is_contiguous and view.transposed((1, 0)).is_contiguous
-    return f"{view.array}ᵀ" if turned else view.array
+    return f"{view.array}ᵀ" if view.axes == (1, 0) else view.array
