@@ -418,7 +418,7 @@ def _numba_source(model: Model, what: What | None, order: Order, form: Form) -> 
             raise InputError(
                 Fault(
                     "OptionError",
-                    f"numba has one program for a model, and no {option} called {value}",
+                    f"numba has one program for a model: it takes no {option} {value}",
                     needs="a run of steps, in the form that the engine chooses",
                     hint=f"leave out --{option}, or choose python, c or javascript",
                 )

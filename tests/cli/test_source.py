@@ -95,7 +95,7 @@ def test_numba_has_one_program_for_a_model(option: tuple[str, str]) -> None:
     done = invoke("source", "seed", "--lang", "numba", *option)
     assert (done.status, done.out) == (2, "")
     assert done.err == (
-        f"OptionError: numba has one program for a model, and no {option[0][2:]} called "
+        f"OptionError: numba has one program for a model: it takes no {option[0][2:]} "
         f"{option[1]}\n  needs: a run of steps, in the form that the engine chooses\n"
         f"  try: leave out {option[0]}, or choose python, c or javascript\n"
     )

@@ -47,7 +47,7 @@ def run_c(folder: Path, programs: Sequence[ArrayProgram]) -> list[Arrays]:
         calls.append(f"    main_{number}();")
     lines += ["int main(void)", "{", *calls, "    return 0;", "}"]
     (folder / "all.c").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    succeed(tool("cc", "gcc"), *COMPILE, "all.c", "-o", "all", "-lm", folder=folder)
+    succeed(tool("cc", "gcc"), *COMPILE, "-O1", "all.c", "-o", "all", "-lm", folder=folder)
     return _read(succeed(str(folder / "all"), folder=folder), programs)
 
 

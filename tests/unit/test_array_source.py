@@ -164,6 +164,18 @@ def test_a_program_takes_other_numbers() -> None:
     assert found["W2"].ravel()[0] == pytest.approx(wanted["w7"], rel=1e-15)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_line_is_too_long(language: Any) -> None:
+    layer = {"activation": "gelu", "weights": [[0.1] * 40], "units": ["yes"]}
+    described = {"loss": "binary cross-entropy", "inputs": [[0.5] * 40] * 3}
+    targets = {"targets": [[0.0], [1.0], [0.5]], "reduction": "mean"}
+    output = {"activation": "sigmoid", "weights": [[0.5]], "units": ["certainly"]}
+    model = network({**described, **targets, "layers": [layer, output]})
+    for what in ("forward", "gradient"):
+        text = language(array_program(model, what, "simultaneous")).source()  # type: ignore[arg-type]
+        assert max(map(len, text.splitlines())) <= 100
+
+
 # -------------------------------------------------------------------------------- errors
 
 

@@ -25,7 +25,7 @@ __all__ = [
 
 WIDTH = 100
 
-_BREAKS = re.compile(r" (?=[-+?:] |if |else )")
+_BREAKS = re.compile(r"(?<=,) | (?=[-+?:] |if |else )")
 
 
 def inert(text: str) -> str:
@@ -34,7 +34,7 @@ def inert(text: str) -> str:
 
 
 def broken(line: str, indent: str) -> Iterator[str]:
-    """A line in several, where it is too long; each but the first begins with a sign."""
+    """A line in several, where it is too long; broken after commas and before signs."""
     first, *rest = _BREAKS.split(line) if len(line) > WIDTH else [line]
     for piece in rest:
         if len(first) + 1 + len(piece) <= WIDTH:

@@ -117,8 +117,17 @@ class Loops(Language):
         for section in self.program.sections:
             lines += ["", self.indent + self.comment.format(section.title)]
             for statement in section.statements:
-                lines += [f"{self.indent}{line}" for line in self._statement(statement)]
+                for line in self._statement(statement):
+                    lines += self._fitted(self.indent + line)
         return lines[1:]
+
+    def _fitted(self, line: str) -> Iterator[str]:
+        """A line in several, where it is too long; what is said beside one stays beside it."""
+        if self.comment.partition("{}")[0] in line:
+            yield line
+        else:
+            depth = line[: len(line) - len(line.lstrip())]
+            yield from broken(line, depth + self.indent)
 
     def used_kernels(self, body: Sequence[str]) -> list[str]:
         """The source of the functions on arrays that the body calls."""
@@ -162,7 +171,7 @@ class Loops(Language):
         value = self.write(of.formula)
         if not self._shapes[target.array]:
             name = self.identifiers[target.array]
-            yield from broken(self.assign.format(name=name, value=value), self.indent)
+            yield self.assign.format(name=name, value=value)
             return
         yield from self._loops(nest, f"{self._element(TARGET, target, nest)} = {value};")
 
@@ -272,8 +281,7 @@ class Loops(Language):
     def _loops(self, nest: _Nest, line: str) -> Iterator[str]:
         """One line in loops."""
         yield from self._heads(nest)
-        indent = self.indent * len(nest.sizes)
-        yield from broken(indent + line, indent + self.indent)
+        yield self.indent * len(nest.sizes) + line
 
     def _block(self, nest: _Nest, lines: Iterable[str]) -> Iterator[str]:
         """Several lines in loops, in braces."""
