@@ -412,8 +412,7 @@ def source(
     \b
     Examples:
       chainrule source seed --lang javascript
-      chainrule source net.toml --what step -o step.c
-      chainrule source seed --form arrays
+      chainrule source net.toml --what step --form arrays -o step.c
     """
     import chainrule.api as api
 
