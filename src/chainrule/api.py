@@ -27,6 +27,7 @@ from chainrule.graph.trace import Trace
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from chainrule.emit.source import Form
     from chainrule.emit.straight_line import What
     from chainrule.engines.choice import EngineName
     from chainrule.engines.jax.devices import Devices
@@ -412,21 +413,58 @@ def source(
     model: Model | Expression,
     *,
     lang: str = "python",
-    what: What = "gradient",
+    what: What | None = None,
     order: Order | None = None,
+    form: Form = "auto",
 ) -> str:
     """A program without dependencies that computes the forward pass, the gradient or a step.
 
-    `lang` is `python`, `c` or `javascript`.  Every operation stands in the order in which
-    the reference engine takes it.
+    `lang` is `python`, `c` or `javascript`; `what` is `forward`, `gradient` (the default) or
+    `step`.  The `form` is `scalars`, straight-line code in which every operation stands in
+    the order in which the reference engine takes it, or `arrays`, loops and matrix products
+    (in Python, NumPy's); by default it is that which suits the model's size.
 
-    Raises: InputError for another language, for a model that is too large to be written
-    out, and where nothing is trained or a step has no learning rate.
+    With `lang="numba"` it is the text of a run of steps that the numba engine compiles.
+
+    Raises: InputError for another language or form, for a model that is too large to be
+    written out, and where nothing is trained or a step has no learning rate.
     """
+    model = _model(model)
+    if lang == "numba":
+        return _numba_source(model, what, order or model.order, form)
     from chainrule.emit.source import source as written
 
-    model = _model(model)
-    return written(model, lang, what, order or model.order)
+    return written(model, lang, what or "gradient", order or model.order, form)
+
+
+def _numba_source(model: Model, what: What | None, order: Order, form: Form) -> str:
+    from chainrule.emit.straight_line import check_what
+    from chainrule.engines import numba
+    from chainrule.engines.run import Task
+
+    for option, value, only in (("what", what, "step"), ("form", form, "auto")):
+        if value not in (None, only):
+            raise InputError(
+                Fault(
+                    "OptionError",
+                    f"numba has one program for a model: it takes no {option} {value}",
+                    needs="a run of steps, in the form that the engine chooses",
+                    hint=f"leave out --{option}, or choose python, c or javascript",
+                )
+            )
+    check_what(model, "step")
+    assert model.learning_rate is not None
+    try:
+        return numba.prepare(Task(model, model.learning_rate, order)).source
+    except numba.UnplannedError as refusal:
+        raise InputError(
+            Fault(
+                "OptionError",
+                f"the numba engine does not take this model: {refusal}",
+                needs="a model that it can plan",
+                hint="python, c and javascript write every model",
+            )
+        ) from None
 
 
 def updated_text(taken: Steps) -> str:

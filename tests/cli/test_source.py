@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import chainrule as cr
+from chainrule.engines import numba
+from chainrule.engines.run import on_scalars
 from cli.invoking import EXAMPLES, invoke, separately, succeed
 
 UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
@@ -45,6 +49,66 @@ def test_the_ending_of_the_file_chooses_the_language(folder: Path, file: str, la
     done = invoke("source", "seed", "-o", file)
     assert (done.status, done.out, done.err) == (0, "", f"wrote {file}\n")
     assert (folder / file).read_text("utf-8") == succeed("source", "seed", "--lang", lang)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_form_can_be_chosen(lang: str) -> None:
+    arrays = succeed("source", "seed", "--lang", lang, "--form", "arrays")
+    scalars = succeed("source", "seed", "--lang", lang, "--form", "scalars")
+    assert "oops and matrix products" in arrays
+    assert "Straight-line" in scalars
+    assert scalars == succeed("source", "seed", "--lang", lang)
+    assert arrays == cr.source(cr.load("seed"), lang=lang, form="arrays")
+    assert all(line == line.rstrip() for line in arrays.splitlines())
+
+
+@pytest.mark.parametrize("what", ["forward", "gradient", "step"])
+def test_both_forms_of_a_script_print_the_same_names(folder: Path, what: str) -> None:
+    printed = []
+    for form in ("scalars", "arrays"):
+        options = ("--what", what, "--form", form, "-o", "program.py")
+        assert invoke("source", "mazur", *options).status == 0
+        command = [sys.executable, "program.py"]
+        run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        printed.append(dict(line.split(" = ") for line in run.stdout.splitlines()))
+    scalars, arrays = printed
+    assert scalars.keys() == arrays.keys()
+    for name, value in scalars.items():
+        assert float(arrays[name]) == pytest.approx(float(value), rel=1e-12)
+
+
+def test_numba_is_the_text_that_is_compiled() -> None:
+    model = cr.load("mazur")
+    assert model.learning_rate is not None
+    run = numba.ScalarRun(on_scalars(model, model.learning_rate, "simultaneous"))
+    for options in ((), ("--what", "step"), ("--order", "simultaneous")):
+        assert succeed("source", "mazur", "--lang", "numba", *options) == run.source
+
+
+def test_numba_need_not_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("numba", "llvmlite", "scipy"):
+        monkeypatch.setitem(sys.modules, package, None)
+    assert "def run(count, values, losses):" in succeed("source", "seed", "--lang", "numba")
+
+
+@pytest.mark.parametrize("option", [("--what", "gradient"), ("--form", "arrays")])
+def test_numba_has_one_program_for_a_model(option: tuple[str, str]) -> None:
+    done = invoke("source", "seed", "--lang", "numba", *option)
+    assert (done.status, done.out) == (2, "")
+    assert done.err == (
+        f"OptionError: numba has one program for a model: it takes no {option[0][2:]} "
+        f"{option[1]}\n  needs: a run of steps, in the form that the engine chooses\n"
+        f"  try: leave out {option[0]}, or choose python, c or javascript\n"
+    )
+
+
+def test_what_numba_does_not_take_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numba, "SPELT_OUT", 0)
+    done = invoke("source", "seed", "--lang", "numba", "--order", "sequential")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith(
+        "OptionError: the numba engine does not take this model: numba takes simultaneous steps"
+    )
 
 
 def test_the_language_that_is_named_wins_over_the_ending(folder: Path) -> None:

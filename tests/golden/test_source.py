@@ -1,4 +1,4 @@
-"""The programs of the seed in every language, to the letter."""
+"""Programs of the examples in every language and form, to the letter."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 import py_compile
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.programs import tool
@@ -14,16 +15,23 @@ import chainrule as cr
 from golden.comparing import HERE, compare
 
 ENDINGS = {"python": "py", "c": "c", "javascript": "mjs"}
-CASES = {
-    (what, lang): f"seed-{what}.{ending}.txt"
+CASES: dict[tuple[str, str, str], str] = {
+    ("scalars", what, lang): f"seed-{what}.{ending}.txt"
     for what, (lang, ending) in itertools.product(("forward", "gradient", "step"), ENDINGS.items())
+} | {
+    ("arrays", what, lang): f"{model}-arrays-{what}.{ending}.txt"
+    for (model, what), (lang, ending) in itertools.product(
+        (("flowers", "gradient"), ("macleod", "step")), ENDINGS.items()
+    )
 }
+"""Files by form, by what is computed and by language; each begins with the model's name."""
 
 
-@pytest.mark.parametrize(("what", "lang"), CASES)
-def test_source(what: str, lang: str) -> None:
-    text = cr.source(cr.load("seed"), lang=lang, what=what)  # type: ignore[arg-type]
-    compare(f"source/{CASES[what, lang]}", text)
+@pytest.mark.parametrize(("form", "what", "lang"), CASES)
+def test_source(form: Any, what: Any, lang: str) -> None:
+    file = CASES[form, what, lang]
+    text = cr.source(cr.load(file.partition("-")[0]), lang=lang, what=what, form=form)
+    compare(f"source/{file}", text)
     assert max(map(len, text.splitlines())) <= 100
 
 
@@ -31,10 +39,10 @@ def test_no_stored_source_is_left_over() -> None:
     assert {file.name for file in (HERE / "source").iterdir()} == set(CASES.values())
 
 
-@pytest.mark.parametrize(("what", "lang"), CASES)
-def test_the_language_itself_reads_it(what: str, lang: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("form", "what", "lang"), CASES)
+def test_the_language_itself_reads_it(form: str, what: str, lang: str, tmp_path: Path) -> None:
     file = tmp_path / f"{what}.{ENDINGS[lang]}"
-    file.write_bytes((HERE / "source" / CASES[what, lang]).read_bytes())
+    file.write_bytes((HERE / "source" / CASES[form, what, lang]).read_bytes())
     if lang == "python":
         py_compile.compile(str(file), doraise=True)
         return

@@ -17,7 +17,7 @@ from chainrule.emit.language import Language
 from chainrule.emit.python import PythonSource
 from chainrule.emit.straight_line import StraightLine
 
-__all__ = ["COMPILE", "Given", "run_c", "run_javascript", "run_python", "tool"]
+__all__ = ["COMPILE", "Given", "run_c", "run_javascript", "run_python", "succeed", "tool"]
 
 COMPILE = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O2", "-ffp-contract=off")
 
@@ -83,8 +83,8 @@ def run_c(
     calls = (f"    run_{number}();" for number in range(len(programs)))
     lines += ["int main(void)", "{", *calls, "    return 0;", "}"]
     (folder / "all.c").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    _succeed(tool("cc", "gcc"), *COMPILE, "all.c", "-o", "all", "-lm", folder=folder)
-    return _read(_succeed(str(folder / "all"), folder=folder), languages, runs)
+    succeed(tool("cc", "gcc"), *COMPILE, "all.c", "-o", "all", "-lm", folder=folder)
+    return _read(succeed(str(folder / "all"), folder=folder), languages, runs)
 
 
 def run_javascript(
@@ -105,7 +105,7 @@ def run_javascript(
             pairs = (f"{language.identifiers[name]}: {_literal(x)}" for name, x in given.items())
             lines.append(f"show(f{number}({{{', '.join(pairs)}}}));")
     (folder / "all.mjs").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return _read(_succeed(tool("node", "nodejs"), "all.mjs", folder=folder), languages, runs)
+    return _read(succeed(tool("node", "nodejs"), "all.mjs", folder=folder), languages, runs)
 
 
 def _read(
@@ -127,7 +127,8 @@ def _read(
     ]
 
 
-def _succeed(*command: str, folder: Path) -> str:
+def succeed(*command: str, folder: Path) -> str:
+    """What a command prints that has to end well, and to say nothing else."""
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=120, check=False
     )

@@ -261,18 +261,19 @@ def test_another_language_is_refused() -> None:
     with pytest.raises(cr.InputError) as error:
         cr.source(cr.load("seed"), lang="fortran")
     assert str(error.value) == (
-        'OptionError: there is no language called "fortran"\n  needs: python or c or javascript'
+        'OptionError: there is no language called "fortran"\n'
+        "  needs: python or c or javascript or numba"
     )
 
 
 def test_a_large_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lowering, "LIMIT", 20)
     with pytest.raises(cr.InputError) as error:
-        cr.source(cr.load("seed"))
+        cr.source(cr.load("seed"), form="scalars")
     assert str(error.value) == (
         "SizeError: the model has about 72 scalar steps\n"
         "  needs: at most 20 to be written as straight-line code\n"
-        "  try: `chainrule step` and `chainrule check` run it as arrays"
+        "  try: `--form arrays` writes it as loops and matrix products"
     )
 
 

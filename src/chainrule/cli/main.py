@@ -386,15 +386,21 @@ def check(model: str, as_json: bool, lang: Any, digits: int | None, **choices: A
 @model_options
 @click.option(
     "--lang",
-    type=click.Choice(list(dict.fromkeys(LANGUAGES.values()))),
-    help="The language.  [default: by the ending of -o FILE, else python]",
+    type=click.Choice([*dict.fromkeys(LANGUAGES.values()), "numba"]),
+    help="The language; numba: the text that this engine compiles for a run of steps.  "
+    "[default: by the ending of -o FILE, else python]",
 )
 @click.option(
     "--what",
     type=click.Choice(["forward", "gradient", "step"]),
-    default="gradient",
+    help="What the program computes.  [default: gradient]",
+)
+@click.option(
+    "--form",
+    type=click.Choice(["auto", "scalars", "arrays"]),
+    default="auto",
     show_default=True,
-    help="What the program computes.",
+    help="Straight-line code, or loops and matrix products; auto goes by the model's size.",
 )
 @order_option
 @click.option(
@@ -404,19 +410,28 @@ def check(model: str, as_json: bool, lang: Any, digits: int | None, **choices: A
     help='Write the source to FILE: .py, .c, .mjs or .js ("-": standard output).',
 )
 def source(
-    model: str, lang: str | None, what: Any, order: Any, output: str | None, **choices: Any
+    model: str,
+    lang: str | None,
+    what: Any,
+    form: Any,
+    order: Any,
+    output: str | None,
+    **choices: Any,
 ) -> None:
     """A program that computes MODEL's gradient, and needs nothing else to run.
+
+    A large model, or one with --form arrays, is loops and matrix products; in Python
+    these are NumPy's.
 
     \b
     Examples:
       chainrule source seed --lang javascript
-      chainrule source net.toml --what step -o step.c
+      chainrule source net.toml --what step --form arrays -o step.c
     """
     import chainrule.api as api
 
     chosen = lang or _by_ending(output, LANGUAGES, "--lang") or "python"
-    text = api.source(_load(model, **choices), lang=chosen, what=what, order=order)
+    text = api.source(_load(model, **choices), lang=chosen, what=what, order=order, form=form)
     _write(text, output)
 
 

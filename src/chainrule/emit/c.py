@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from chainrule.emit.language import Language
+from chainrule.emit.language import Language, StraightLineLanguage
 from chainrule.primitives.code import COMPARISONS, FUNCTIONS, Code, call
 from chainrule.primitives.formula import Formula
 from chainrule.primitives.notation import CHOICE, COMPARISON, PRODUCT, SUM, Values
 
-__all__ = ["CSource", "conditional"]
+__all__ = ["C", "CSource", "conditional"]
 
 _CHOICE = """\
 /* The {which}; a at a tie; NaN if either is. */
@@ -44,7 +44,7 @@ def conditional(to: Code, arguments: tuple[Formula, ...], values: Values) -> tup
     return f"{condition} ? {first} : {second}", CHOICE
 
 
-class CSource(Language):
+class C(Language):
     """Text that a C compiler reads."""
 
     reserved = frozenset(
@@ -74,6 +74,10 @@ class CSource(Language):
         if value - value == 0:
             return super().number(value)
         return "NAN" if value != value else ("-" * (value < 0) + "INFINITY")
+
+
+class CSource(C, StraightLineLanguage):
+    """Straight-line C."""
 
     def source(self) -> str:
         """A translation unit with the function, and a `main` that prints its results."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from chainrule.emit.c import CSource, conditional
-from chainrule.emit.language import Language
+from chainrule.emit.c import C, conditional
+from chainrule.emit.language import Language, StraightLineLanguage
 from chainrule.primitives import REGISTRY, Apply, Formula, Number, Pointwise
 from chainrule.primitives.code import COMPARISONS, FUNCTIONS, Code, call
 from chainrule.primitives.notation import Values
 
-__all__ = ["JavaScriptSource"]
+__all__ = ["JavaScript", "JavaScriptSource"]
 
 _CHOICE = """\
 /** The {which}; a at a tie; NaN if either is. */
@@ -71,11 +71,11 @@ def _is_comparison(formula: Formula) -> bool:
     return isinstance(record, Pointwise) and record.condition
 
 
-class JavaScriptSource(Language):
+class JavaScript(Language):
     """Text that JavaScript evaluates."""
 
     reserved = frozenset(f"{_WORDS} {_INHERITED}".split())
-    infix: ClassVar = CSource.infix
+    infix: ClassVar = C.infix
     forms: ClassVar = {
         "where": _choice,
         **COMPARISONS,
@@ -102,6 +102,10 @@ class JavaScriptSource(Language):
     def whole(self, value: int) -> str:
         """Without a point: every number is a double."""
         return str(value)
+
+
+class JavaScriptSource(JavaScript, StraightLineLanguage):
+    """Straight-line JavaScript."""
 
     def source(self) -> str:
         """A module that exports the function."""

@@ -3,24 +3,84 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import ClassVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import ClassVar, Protocol
 
 from chainrule.emit.identifiers import identifiers, is_plain
-from chainrule.emit.straight_line import Statement, StraightLine
+from chainrule.emit.straight_line import Statement, StraightLine, What
 from chainrule.errors import printable
+from chainrule.graph.model import Order
 from chainrule.primitives.code import Code
 
-__all__ = ["Language", "inert"]
+__all__ = [
+    "WIDTH",
+    "Language",
+    "Program",
+    "StraightLineLanguage",
+    "broken",
+    "inert",
+    "rows",
+    "table",
+]
 
 WIDTH = 100
 
-_BREAKS = re.compile(r" (?=[-+?:] |if |else )")
+_BREAKS = re.compile(r"(?<=,) | (?=[-+?:] |if |else )")
 
 
 def inert(text: str) -> str:
     """Text of the user's that a comment can hold: one line, and nothing that ends it."""
     return re.sub(r"(?<=[*/?\\])(?=[*/?\\])", " ", printable(text)).rstrip("\\ ")
+
+
+def broken(line: str, indent: str) -> Iterator[str]:
+    """A line in several, where it is too long; broken after commas and before signs."""
+    first, *rest = _BREAKS.split(line) if len(line) > WIDTH else [line]
+    for piece in rest:
+        if len(first) + 1 + len(piece) <= WIDTH:
+            first += f" {piece}"
+        else:
+            yield first
+            first = indent + piece
+    yield first
+
+
+def rows(items: Iterable[str], indent: str) -> Iterator[str]:
+    """Items with a comma after each, as many to a line as it holds."""
+    line = indent
+    for item in items:
+        if len(line) + len(item) + 1 > WIDTH and line != indent:
+            yield line.rstrip()
+            line = indent
+        line += f"{item}, "
+    if line != indent:
+        yield line.rstrip()
+
+
+def table(head: str, lines: Iterable[str], end: str) -> list[str]:
+    """A head, lines and an end; without lines, one line."""
+    inner = list(lines)
+    return [head, *inner, end] if inner else [head + end.lstrip()]
+
+
+class Program(Protocol):
+    """What all programs have, be they statements on numbers or on arrays."""
+
+    @property
+    def title(self) -> str:
+        """The model's."""
+
+    @property
+    def what(self) -> What:
+        """What it computes."""
+
+    @property
+    def order(self) -> Order:
+        """The order of updates."""
+
+    @property
+    def names(self) -> list[str]:
+        """Every name once."""
 
 
 class Language(Code):
@@ -46,7 +106,7 @@ class Language(Code):
 
     indent: ClassVar[str] = "    "
 
-    def __init__(self, program: StraightLine) -> None:
+    def __init__(self, program: Program) -> None:
         self.program = program
         self.identifiers = identifiers(program.names, self.reserved | self.helpers.keys())
         self._used: set[str] = set()
@@ -54,6 +114,10 @@ class Language(Code):
     def source(self) -> str:
         """The text of the program."""
         raise NotImplementedError
+
+    def entry_names(self, labels: Iterable[str]) -> list[str]:
+        """What the entries of an array are called where they are printed."""
+        return list(identifiers(labels, self.reserved | self.helpers.keys()).values())
 
     # ------------------------------------------------------------------- the notation
 
@@ -100,6 +164,12 @@ class Language(Code):
             meaning = name
         return self.comment.format(inert(meaning)) if meaning else ""
 
+
+class StraightLineLanguage(Language):
+    """A language as it writes statements on numbers."""
+
+    program: StraightLine
+
     def body(self) -> list[str]:
         """The lines of all sections."""
         lines: list[str] = []
@@ -125,13 +195,6 @@ class Language(Code):
             yield from self.wrapped(name, value)
 
     def wrapped(self, name: str, value: str) -> Iterator[str]:
-        """An assignment in several lines, each but the first beginning with a sign."""
+        """An assignment in several lines."""
         line = self.indent + self.assign.format(name=name, value=value)
-        first, *rest = _BREAKS.split(line)
-        for piece in rest:
-            if len(first) + 1 + len(piece) <= WIDTH:
-                first += f" {piece}"
-            else:
-                yield first
-                first = self.indent * 2 + piece
-        yield first
+        yield from broken(line, self.indent * 2)

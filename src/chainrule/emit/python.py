@@ -6,7 +6,7 @@ import keyword
 from collections.abc import Iterator
 from typing import ClassVar
 
-from chainrule.emit.language import Language
+from chainrule.emit.language import StraightLineLanguage
 from chainrule.primitives import Apply, Formula, Number
 from chainrule.primitives.code import Code, call
 from chainrule.primitives.notation import PRODUCT, Values
@@ -85,7 +85,7 @@ def _is_not_negative(formula: Formula) -> bool:
     )
 
 
-class PythonSource(Language, Python):
+class PythonSource(StraightLineLanguage, Python):
     """The table of Python, with functions that go on where `math` raises."""
 
     reserved = frozenset(

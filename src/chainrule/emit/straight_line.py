@@ -23,7 +23,17 @@ from chainrule.graph.passes.unroll import quantities
 from chainrule.primitives import Apply, Formula, Symbol
 from chainrule.primitives.formula import symbols_within
 
-__all__ = ["LIMIT", "Section", "Statement", "StraightLine", "What", "straight_line"]
+__all__ = [
+    "DEEPEST",
+    "LIMIT",
+    "Formulas",
+    "Section",
+    "Statement",
+    "StraightLine",
+    "What",
+    "check_what",
+    "straight_line",
+]
 
 What = Literal["forward", "gradient", "step"]
 
@@ -100,10 +110,18 @@ def _check(model: Model, what: What) -> None:
                 "SizeError",
                 f"the model has about {model.scalar_size:,} scalar steps",
                 needs=f"at most {LIMIT:,} to be written as straight-line code",
-                hint="`chainrule step` and `chainrule check` run it as arrays",
+                hint="`--form arrays` writes it as loops and matrix products",
             )
         )
-    if what != "forward" and not model.trained:
+    check_what(model, what)
+
+
+def check_what(model: Model, what: What) -> None:
+    """Whether the model has what the program needs.
+
+    Raises: InputError when nothing is trained, or there is no learning rate for a step.
+    """
+    if what != "forward" and not any(leaf.trained for leaf in model.leaves):
         raise InputError(
             Fault("ValueError", "no parameter is trained", needs="at least one to derive by")
         )
@@ -118,13 +136,15 @@ def _check(model: Model, what: What) -> None:
         )
 
 
-class _Formulas:
+class Formulas:
     """What makes formulas of an update, as a builder makes nodes."""
 
     def sub(self, left: Formula, right: Formula) -> Formula:
+        """A difference."""
         return Apply("sub", (left, right))
 
     def mul(self, left: Formula, right: Formula) -> Formula:
+        """A product."""
         return Apply("mul", (left, right))
 
 
@@ -226,7 +246,7 @@ class _Writer:
         for node in group:
             symbols = (Symbol(name) for name in (self.called[node], rate, result[node]))
             result[node] = self._unique(f"{node.name}⁺", "⁺")
-            statements.append(Statement(result[node], descend(_Formulas(), *symbols)))
+            statements.append(Statement(result[node], descend(Formulas(), *symbols)))
         self.called.update((node, result[node]) for node in group)
         return tuple(statements)
 

@@ -16,7 +16,7 @@ from chainrule.emit.arrays import array_run, largest_call
 from chainrule.emit.layout import UnplannedError
 from chainrule.emit.planner import Roles, make_plan
 from chainrule.emit.unrolled import unrolled_run
-from chainrule.engines.run import DType, Interpreted, Run, Task, on_arrays, on_scalars
+from chainrule.engines.run import DType, Interpreted, Task, on_arrays, on_scalars
 from chainrule.graph.build import Builder
 from chainrule.graph.node import Node
 
@@ -38,7 +38,7 @@ MOST = 100_000
 """Steps in one call, so that losses need little memory and an interruption is heard."""
 
 
-def prepare(task: Task) -> Run:
+def prepare(task: Task) -> ScalarRun | _Arrays:
     """Steps of a model by compiled code.
 
     Raises: UnplannedError with the reason why this engine cannot take them.
@@ -106,6 +106,7 @@ class _Arrays(Interpreted):
         super().__init__(run.descent, run.values, run.name_of)
         self._compiled = ArrayRun(run, task.data, task.dtype, task.losses, task.fast)
         self._losses = task.losses
+        self.source = self._compiled.source
 
     def advance(self, count: int) -> list[float]:
         """`count` steps; the loss before each."""

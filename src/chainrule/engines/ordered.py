@@ -39,7 +39,7 @@ def _kernel(primitive: Primitive) -> Kernel:
     if isinstance(primitive, Pointwise):
         return primitive.array_kernel if primitive.name in EXACT else _entrywise(primitive)
     if isinstance(primitive, Select):
-        return _pairwise(primitive.pairwise)
+        return _pairwise(primitive.pairwise) if primitive.pairwise else primitive.kernel
     assert isinstance(primitive, Linear)
     return primitive.in_order or primitive.kernel
 
