@@ -19,8 +19,11 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 def limit_threads(count: int) -> None:
     """Threads of BLAS, PyTorch and XLA alike, in this process and those that it starts.
 
-    It has to come before NumPy is loaded.
+    It has to come before NumPy is loaded.  XLA has threads of its own that no variable
+    limits; where the system allows it, they all get as many processors as there are threads.
     """
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(count)
     if count == 1:

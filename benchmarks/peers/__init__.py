@@ -67,6 +67,7 @@ PEERS = (
     Peer("PyTorch, eager", "pytorch", ("torch",)),
     Peer("JAX, jitted step", "jax_step", ("jax",)),
     Peer("JAX, epoch as a scan", "jax_scan", ("jax",)),
+    Peer("JAX, fori_loop", "jax_loop", ("jax",)),
     Peer("scikit-learn", "scikit", ("sklearn",)),
     Peer("HIPS autograd", "hips", ("autograd",)),
     Peer("micrograd", "scalars", ("micrograd",)),

@@ -6,9 +6,9 @@ from typing import Any
 
 from works import Work
 
-from chainrule.engines.jax.descent import JaxDescent
-from chainrule.engines.numpy import leaf_arrays
-from peers.model import model, parameters
+from chainrule.engines.jax.descent import JaxRun
+from chainrule.engines.run import Task
+from peers.model import model, parameters, tables
 
 
 def takes(work: Work) -> bool:
@@ -22,13 +22,13 @@ def prepare(work: Work) -> Compiled:
 class Compiled:
     def __init__(self, work: Work) -> None:
         self.model = model(work)
-        self.descent = JaxDescent(self.model, work.rate, dtype=work.dtype)
-        self.inputs = work.inputs.reshape(-1, work.inputs.shape[2])
-        self.targets = work.targets.reshape(-1, work.targets.shape[2])
-        self.changed: dict[Any, Any] = {}
+        data = tables(self.model)
+        self.steps = JaxRun(Task(self.model, work.rate, dtype=work.dtype, data=data))
+        rows = (array.reshape(-1, array.shape[2]) for array in (work.inputs, work.targets))
+        self.data = dict(zip(data, rows, strict=True))
 
     def run(self, epochs: int) -> None:
-        self.changed = self.descent.run_epochs(self.inputs, self.targets, epochs).parameters
+        self.steps.epochs(self.data, epochs)
 
     def parameters(self) -> list[Any]:
-        return parameters(self.model, {**leaf_arrays(self.model), **self.changed})
+        return parameters(self.model, self.steps.values)

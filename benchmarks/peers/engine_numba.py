@@ -8,7 +8,7 @@ import numpy as np
 from works import Work
 
 from chainrule.engines import numba
-from chainrule.engines.run import on_arrays
+from chainrule.engines.run import on_arrays, on_scalars
 from peers.model import model, parameters, tables
 
 
@@ -23,11 +23,11 @@ def prepare(work: Work) -> SpeltOut | Planned:
 class SpeltOut:
     def __init__(self, work: Work) -> None:
         self.model = model(work)
-        self.steps = numba.prepare(self.model, work.rate, "simultaneous")
+        self.steps = numba.ScalarRun(on_scalars(self.model, work.rate, "simultaneous"))
 
     def run(self, epochs: int) -> None:
-        for start in range(0, epochs, self.steps.most):
-            self.steps.advance(min(self.steps.most, epochs - start))
+        for done in range(0, epochs, self.steps.most):
+            self.steps.take(min(self.steps.most, epochs - done))
 
     def parameters(self) -> list[Any]:
         entries, values = self.model.unrolled.entries, self.steps.values
@@ -53,8 +53,7 @@ class Planned:
         self.values.update(zip(data, rows, strict=True))
 
     def run(self, epochs: int) -> None:
-        for _ in range(epochs):
-            self.steps.take(self.batches, self.values)
+        self.steps.take(epochs * self.batches, self.values)
 
     def parameters(self) -> list[Any]:
         return parameters(self.model, self.values)

@@ -1,4 +1,4 @@
-"""chainrule's reference engine: Python's floats, one scalar step after another."""
+"""chainrule's reference engine: Python's floats, by the program that `chainrule source` prints."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from works import Work
 
-from chainrule.differentiate.chain import Chain
-from chainrule.engines import reference
-from chainrule.engines.descent import scalar_descent
+from chainrule.engines.printed import Printed
+from chainrule.engines.run import Task
 from peers.model import model, tables
 
 
@@ -23,30 +22,18 @@ def prepare(work: Work) -> Scalars:
 
 class Scalars:
     def __init__(self, work: Work) -> None:
-        self.model = made = model(work)
-        unrolled = made.unrolled
-        trained = [n for leaf in made.leaves if leaf.trained for n in unrolled.entries[leaf.node]]
-        chain = Chain(unrolled, unrolled.entries[made.loss][0], trained)
-        rate = unrolled.op.variable("rate")
-        self.descent = scalar_descent(chain, trained, rate, "simultaneous")
-        self.values: dict[Any, Any] = {**reference.leaf_values(made), rate: work.rate}
-        self.nodes = [node for table in tables(made) for node in unrolled.entries[table]]
-        self.batches = [
-            [*x.ravel().tolist(), *t.ravel().tolist()]
-            for x, t in zip(work.inputs, work.targets, strict=True)
-        ]
+        self.model = model(work)
+        data = tables(self.model)
+        self.steps = Printed(Task(self.model, work.rate, data=data))
+        rows = (array.reshape(-1, array.shape[2]) for array in (work.inputs, work.targets))
+        self.data = dict(zip(data, rows, strict=True))
 
     def run(self, epochs: int) -> None:
-        for _ in range(epochs):
-            for batch in self.batches:
-                self.values.update(zip(self.nodes, batch, strict=True))
-                _, _, changed = self.descent.step(self.values)
-                self.values.update(changed)
+        self.steps.epochs(self.data, epochs)
 
     def parameters(self) -> list[Any]:
-        entries = self.model.unrolled.entries
         return [
-            np.array([self.values[node] for node in entries[leaf.node]]).reshape(leaf.node.shape)
+            np.reshape(self.steps.read(leaf.node), leaf.node.shape)
             for leaf in self.model.leaves
             if leaf.role == "parameter"
         ]

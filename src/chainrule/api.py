@@ -9,7 +9,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, TypeVar
 
 from chainrule.engines import reference
 from chainrule.errors import Fault, InputError, NumericError
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from chainrule.emit.source import Form
     from chainrule.emit.straight_line import What
     from chainrule.engines.choice import EngineName
-    from chainrule.engines.numba import Real
+    from chainrule.engines.jax.devices import Devices
+    from chainrule.engines.run import DType
     from chainrule.explanation.article import Article
     from chainrule.explanation.messages import Language
     from chainrule.frontends.expression import Expression
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from chainrule.train.epochs import Epochs
     from chainrule.train.steps import Steps
     from chainrule.verify.report import Report
+
+Taken = TypeVar("Taken")
 
 __all__ = [
     "article",
@@ -282,24 +285,41 @@ def step(
     progress: Callable[[int, float], None] | None = None,
     follow: bool = False,
     engine: EngineName = "auto",
+    dtype: DType = "float64",
+    devices: Devices | None = None,
 ) -> Steps:
     """`steps` steps of gradient descent (see `train.steps.take_steps`).
 
     With `follow` the answer's `history` has the parameters on the way.  `engine` is
-    `reference`, `numpy`, `numba`, or `auto`, which goes by size and count; where it cannot
-    take the steps another does, and the answer's `reason` says why.
+    `reference`, `numpy`, `numba`, `jax`, or `auto`, which goes by size and count; where it
+    cannot take the steps another does, and the answer's `reason` says why.  `dtype` is
+    `float64` or `float32`; `devices` share the examples, by the engine `jax`.
+
+    Raises: InputError where nothing is trained, there is no learning rate, or the engine
+    cannot do what is asked; NumericError where a number stops being finite.
     """
     from chainrule.train.steps import take_steps
 
     model = _model(model)
     _check_forward(model)
+    return _in_finite_form(
+        model,
+        lambda form: take_steps(form, steps, order, progress, follow, engine, dtype, devices),
+    )
+
+
+def _in_finite_form(model: Model, take: Callable[[Model], Taken]) -> Taken:
+    """What `take` gives for the model, or for its stable form where a number is not finite.
+
+    An output may round to 0 or 1 on the way.
+    """
     try:
-        return take_steps(model, steps, order, progress, follow, engine)
+        return take(model)
     except NumericError:
-        stable = model.in_stable_form()  # an output may round to 0 or 1 on the way
+        stable = model.in_stable_form()
         if stable is None:
             raise
-        return take_steps(stable, steps, order, progress, follow, engine)
+        return take(stable)
 
 
 def fit(
@@ -309,27 +329,35 @@ def fit(
     *,
     epochs: int = 1,
     seed: int | None = None,
-    engine: Literal["auto", "numpy", "numba"] = "auto",
-    real: Real = "float64",
+    engine: EngineName = "auto",
+    dtype: DType = "float64",
     losses: bool = True,
     fast: bool = False,
+    devices: Devices | None = None,
 ) -> Epochs:
     """Epochs of gradient descent over data, in batches as large as the model's own examples.
 
-    See `train.epochs.take_epochs`.
+    See `train.epochs.take_epochs`; `engine`, `dtype` and `devices` are those of `step`.
+
+    Raises: InputError where the arrays do not fit the model, it has no learning rate, or the
+    engine cannot do what is asked; NumericError where a number stops being finite.
     """
     from chainrule.train.epochs import take_epochs
 
-    return take_epochs(
+    return _in_finite_form(
         _model(model),
-        inputs,
-        targets,
-        epochs=epochs,
-        seed=seed,
-        engine=engine,
-        real=real,
-        losses=losses,
-        fast=fast,
+        lambda form: take_epochs(
+            form,
+            inputs,
+            targets,
+            epochs=epochs,
+            seed=seed,
+            engine=engine,
+            dtype=dtype,
+            losses=losses,
+            fast=fast,
+            devices=devices,
+        ),
     )
 
 
@@ -412,6 +440,7 @@ def source(
 def _numba_source(model: Model, what: What | None, order: Order, form: Form) -> str:
     from chainrule.emit.straight_line import check_what
     from chainrule.engines import numba
+    from chainrule.engines.run import Task
 
     for option, value, only in (("what", what, "step"), ("form", form, "auto")):
         if value not in (None, only):
@@ -426,7 +455,7 @@ def _numba_source(model: Model, what: What | None, order: Order, form: Form) -> 
     check_what(model, "step")
     assert model.learning_rate is not None
     try:
-        return numba.source(model, model.learning_rate, order)
+        return numba.prepare(Task(model, model.learning_rate, order)).source
     except numba.UnplannedError as refusal:
         raise InputError(
             Fault(

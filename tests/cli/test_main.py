@@ -677,14 +677,26 @@ def test_an_interrupt_ends_with_status_130(tmp_path: Path) -> None:
 
 
 def test_the_engine_and_the_reason_are_said_beside_the_answer() -> None:
-    arguments = [sys.executable, "-m", "chainrule", "step", "seed", "--engine"]
+    arguments = [sys.executable, "-m", "chainrule", "step", "seed"]
     said = {
-        engine: subprocess.run([*arguments, engine], capture_output=True, text=True, check=True)
-        for engine in ("auto", "numpy")
+        options: subprocess.run(
+            [*arguments, *options.split()], capture_output=True, text=True, check=True
+        )
+        for options in ("--engine auto", "--engine numpy", "--dtype float32", "--engine jax")
     }
-    assert said["auto"].stderr == "engine: reference (a small model)\n"
-    assert said["numpy"].stderr == "engine: numpy (as asked)\n"
-    assert said["numpy"].stdout.splitlines()[0] == said["auto"].stdout.splitlines()[0]
+    assert {options: done.stderr for options, done in said.items()} == {
+        "--engine auto": "engine: reference (a small model)\n",
+        "--engine numpy": "engine: numpy (as asked)\n",
+        "--dtype float32": "engine: numpy, float32 (float32 is for arrays)\n",
+        "--engine jax": "engine: jax (as asked)\n",
+    }
+    assert len({done.stdout.splitlines()[0] for done in said.values()}) == 1
+
+
+def test_single_precision_is_not_for_the_reference_engine() -> None:
+    done = invoke("step", "seed", "--engine", "reference", "--dtype", "float32")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("OptionError: the reference engine has no float32")
 
 
 # ------------------------------------------------------------------ pipes and terminals

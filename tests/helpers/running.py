@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy
 
+from chainrule.emit.plan import PANEL
 from chainrule.engines.numba import ArrayRun
 
 
@@ -36,9 +37,28 @@ def gemm(
     result[...] = scale * (a @ b) + (keep * result if keep else 0)
 
 
+def multiply(
+    m: int,
+    n: int,
+    k: int,
+    flag: int,
+    left: Any,
+    right: Any,
+    result: Any,
+    panel: Any,
+    scale: float | None = None,
+) -> None:
+    """The product that is compiled in place, with all the room that it may need."""
+    assert panel.size >= k * PANEL
+    assert right.shape == (k, n)
+    assert result.shape == (m, n)
+    a = left.reshape(k, m).T if flag == ord("T") else left.reshape(m, k)
+    result[...] = a @ right if scale is None else result + scale * (a @ right)
+
+
 def python_run(source: str) -> Any:
     """The function `run` of emitted source."""
-    namespace: dict[str, Any] = {"gemm": gemm}
+    namespace: dict[str, Any] = {"gemm": gemm, "multiply": multiply}
     exec(source, namespace)
     return namespace["run"]
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any, get_args
 
 import numpy as np
 import pytest
+from helpers.programs import run_python
 
 import chainrule as cr
 from chainrule.differentiate.update import descend, distance_from_loss
+from chainrule.emit.straight_line import straight_line
 from chainrule.engines import numpy as arrays
 from chainrule.engines import reference
+from chainrule.engines.choice import EngineName
 from chainrule.engines.descent import array_descent
 from chainrule.errors import InputError, NumericError
 from chainrule.graph.build import Builder
@@ -206,7 +210,7 @@ def test_a_step_that_leaves_the_floats_is_named(
     model = cr.model((w * w).named("E"), learning_rate=1e200)
     with pytest.raises(NumericError) as caught:
         take_steps(model, 3)
-    called = "w" if limit else "w, ..."
+    called = "w"
     assert str(caught.value) == (
         f"NumericError: step 1: {called} is no longer a finite number (loss {2.0**1000})\n"
         "  needs: finite numbers at every step\n"
@@ -216,6 +220,91 @@ def test_a_step_that_leaves_the_floats_is_named(
     with pytest.raises(NumericError) as caught:
         take_steps(model, 3)
     assert "step 2: the loss is no longer a finite number (loss inf)" in str(caught.value)
+
+
+# ------------------------------------------------------------------- slopes that are 1
+
+w, v = cr.var("w", 2.0), cr.var("v", [3.0])
+PLAIN = {
+    "the loss is a parameter": (w, 2.0, {"w": 1.0}),
+    "the loss is a parameter's only entry": (v.sum(), 3.0, {"v[0]": 1.0}),
+    "the slope is 1": (w + (v * v).sum(), 11.0, {"w": 1.0, "v[0]": 6.0}),
+}
+
+
+@pytest.mark.parametrize("engine", get_args(EngineName))
+@pytest.mark.parametrize("case", PLAIN)
+def test_a_slope_that_is_a_number_is_one_like_any_other(case: str, engine: EngineName) -> None:
+    loss, before, gradients = PLAIN[case]
+    model = cr.model(loss, learning_rate=0.5)
+    taken = take_steps(model, 1, engine=engine)
+    assert taken.losses[0] == before
+    assert taken.parameters == {name: model.value(name) - 0.5 * g for name, g in gradients.items()}
+    assert taken.losses == take_steps(model, 1, engine="numpy").losses
+    found = cr.explain(model).derivations
+    assert {item.parameter: item.gradient for item in found} == gradients
+    assert cr.check(model).passed
+
+
+def test_a_program_tells_the_loss_from_the_parameter_that_it_is() -> None:
+    program = straight_line(cr.model(w, learning_rate=0.5), "step", "simultaneous")
+    assert run_python(program) == [{"loss": 2.0, "w": 1.5}]
+
+
+# ------------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"engine": "numby"},
+            'OptionError: there is no engine called "numby"\n'
+            "  needs: auto or reference or numpy or numba or jax\n"
+            '  try: did you mean "numpy"?',
+        ),
+        (
+            {"dtype": "float16"},
+            "OptionError: numbers of the type float16\n  needs: float32 or float64",
+        ),
+        (
+            {"engine": "reference", "dtype": "float32"},
+            "OptionError: the reference engine has no float32: it works with Python's floats\n"
+            "  needs: float64\n"
+            "  try: the engine numpy takes steps in float32",
+        ),
+    ],
+)
+def test_an_engine_or_a_type_that_there_is_not_is_refused(
+    options: dict[str, Any], said: str
+) -> None:
+    for take in (
+        lambda: cr.step(cr.load("seed"), **options),
+        lambda: cr.fit(cr.load("seed"), [[0.1, 0.2]], [[0.3, 0.4]], **options),
+    ):
+        with pytest.raises(InputError) as caught:
+            take()
+        assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba", "jax"])
+def test_a_number_that_is_too_large_for_its_type_is_refused(engine: EngineName) -> None:
+    large = cr.var("large", [1.0, 1e40])
+    model = cr.model((large / 1e40).sum(), learning_rate=0.5)
+    with pytest.raises(InputError) as caught:
+        take_steps(model, engine=engine, dtype="float32")
+    assert str(caught.value) == (
+        "ValueError: large[1] = 1e+40 is too large for float32\n"
+        "  needs: a number of at most 3.4e+38\n"
+        "  try: float64"
+    )
+
+
+def test_auto_takes_single_precision_to_an_engine_that_has_it() -> None:
+    taken = take_steps(two_layers(), 2, dtype="float32")
+    assert (taken.engine, taken.reason) == ("numpy", "float32 is for arrays")
+    assert taken.as_json()["dtype"] == taken.dtype == "float32"
+    assert "dtype" not in take_steps(two_layers()).as_json()
 
 
 # ------------------------------------------------------------------ distances, formula

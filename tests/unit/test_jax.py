@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import socket
 import subprocess
@@ -13,36 +14,32 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from helpers.budget import budgeted
-from helpers.networks import describe, network
+from helpers.networks import network
+from helpers.tolerances import TOLERANCES
 from jax import numpy as jnp
 
 import chainrule as cr
-from chainrule.engines import reference
-from chainrule.engines.jax.descent import DType, JaxDescent
+from chainrule.engines.jax.descent import JaxRun
 from chainrule.engines.jax.devices import Devices
 from chainrule.engines.jax.program import _kernel
 from chainrule.engines.numpy import kernel_of
+from chainrule.engines.run import DType, Task
 from chainrule.errors import InputError, NumericError
 from chainrule.graph.model import Model
 from chainrule.primitives import REGISTRY, Pointwise
-from chainrule.train.compiled import take_steps_jax
+from chainrule.train import history, steps
+from chainrule.train.steps import Steps
 
 EXAMPLES = ("flowers", "macleod", "mazur", "negnevitsky", "seed", "seed-equations")
 SOURCE = Path(cr.__file__).parent
-TOLERANCE: dict[DType, float] = {"float64": 1e-13, "float32": 2e-6}
-"""Relative to the largest of each number and 1, after three steps."""
 
-dtypes = pytest.mark.parametrize("dtype", TOLERANCE)
+dtypes = pytest.mark.parametrize("dtype", ["float64", "float32"])
 
 
-def check_steps(model: Model, dtype: DType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reference, "LIMIT", 0)
-    theirs, ours = cr.step(model, 3), take_steps_jax(model, 3, dtype=dtype)
-    assert (theirs.engine, ours.engine) == ("numpy", f"jax, {dtype}")
-    tolerance = TOLERANCE[dtype]
-    assert ours.losses == pytest.approx(theirs.losses, rel=tolerance, abs=tolerance)
-    assert ours.parameters == pytest.approx(theirs.parameters, rel=tolerance, abs=tolerance)
+def jax_step(model: Model, steps: int = 1, **options: Any) -> Steps:
+    taken = cr.step(model, steps, engine="jax", **options)
+    assert (taken.engine, taken.reason) == ("jax", "as asked")
+    return taken
 
 
 # ---------------------------------------------------------------------- the same numbers
@@ -50,20 +47,13 @@ def check_steps(model: Model, dtype: DType, monkeypatch: pytest.MonkeyPatch) -> 
 
 @dtypes
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_examples_step_as_with_numpy(
-    name: str, dtype: DType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    check_steps(cr.load(name), dtype, monkeypatch)
-
-
-@pytest.mark.parametrize("seed", range(budgeted(52)))
-def test_networks_step_as_with_numpy(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    check_steps(network(describe(seed)), "float64", monkeypatch)
-
-
-@pytest.mark.parametrize("seed", range(100, 100 + budgeted(12)))
-def test_networks_step_as_with_numpy_in_float32(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    check_steps(network(describe(seed)), "float32", monkeypatch)
+def test_examples_step_as_with_numpy(name: str, dtype: DType) -> None:
+    model = cr.load(name)
+    theirs, ours = cr.step(model, 3, engine="numpy"), jax_step(model, 3, dtype=dtype)
+    assert (theirs.engine, ours.dtype) == ("numpy", dtype)
+    tolerance = TOLERANCES["jax", dtype]
+    assert ours.losses == pytest.approx(theirs.losses, rel=tolerance, abs=tolerance)
+    assert ours.parameters == pytest.approx(theirs.parameters, rel=tolerance, abs=tolerance)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +91,7 @@ def test_linear_steps_are_the_records_own(name: str, attributes: dict[str, Any])
 
 
 def test_float64_is_on_only_while_the_engine_is_at_work() -> None:
-    take_steps_jax(cr.load("seed"), 1)
+    jax_step(cr.load("seed"))
     assert jnp.zeros(2).dtype == "float32"
 
 
@@ -123,7 +113,7 @@ def table_network(examples: int) -> Model:
     return network(described)
 
 
-def data(model: Model) -> list[Any]:
+def tables(model: Model) -> list[Any]:
     return [
         np.reshape(leaf.values, leaf.node.shape)
         for role in ("input", "target")
@@ -133,62 +123,58 @@ def data(model: Model) -> list[Any]:
 
 
 @dtypes
-def test_epochs_are_steps_on_one_batch_after_another(
-    dtype: DType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reference, "LIMIT", 0)
-    whole, model = table_network(14), table_network(4)
-    x, t = data(whole)
-    ran = JaxDescent(model, 0.1, dtype=dtype).run_epochs(x, t, 2)
-    losses = []
-    for _ in range(2):
-        for start in (0, 4, 8):  # rows 12 and 13 are no whole batch
-            batch = {"input": x[start : start + 4], "target": t[start : start + 4]}
-            leaves = enumerate(model.leaves)
-            model = model.with_leaves(
-                {n: batch[leaf.role].ravel() for n, leaf in leaves if leaf.role in batch}
-            )
-            taken = cr.step(model)
-            losses.append(taken.losses[0])
-            model = taken.model
-    assert ran.losses.shape == (2, 3)
-    np.testing.assert_allclose(ran.losses.ravel(), losses, rtol=TOLERANCE[dtype])
-    for leaf in model.leaves:
-        if leaf.trained:
-            found = ran.parameters[leaf.node].ravel()
-            np.testing.assert_allclose(found, leaf.values, atol=TOLERANCE[dtype])
+@pytest.mark.parametrize("seed", [None, 3])
+def test_epochs_are_those_of_numpy(dtype: DType, seed: int | None) -> None:
+    model, data = table_network(4), tables(table_network(14))  # 2 rows are no whole batch
+    theirs = cr.fit(model, *data, epochs=2, seed=seed, engine="numpy")
+    ours = cr.fit(model, *data, epochs=2, seed=seed, engine="jax", dtype=dtype)
+    assert (ours.engine, ours.dtype, len(ours.losses)) == ("jax", dtype, 6)
+    tolerance = TOLERANCES["jax", dtype]
+    assert ours.losses == pytest.approx(theirs.losses, rel=tolerance, abs=tolerance)
+    for mine, its in zip(ours.model.leaves, theirs.model.leaves, strict=True):
+        assert mine.values == pytest.approx(its.values, rel=tolerance, abs=tolerance)
 
 
-def test_a_run_goes_on_where_the_last_one_ended() -> None:
-    descent = JaxDescent(cr.load("seed"), 0.5)
-    first, second = descent.run(2), descent.run(2)
-    whole = take_steps_jax(cr.load("seed"), 4)
-    assert first.losses[-1] == second.losses[0]
-    assert [*first.losses, *second.losses[1:]] == pytest.approx(whole.losses, rel=1e-14)
+def test_losses_that_are_not_wanted_are_not_kept() -> None:
+    model, data = table_network(4), tables(table_network(12))
+    kept = cr.fit(model, *data, engine="jax")
+    spared = cr.fit(model, *data, engine="jax", losses=False)
+    assert (len(kept.losses), spared.losses) == (3, ())
+    assert spared.model.numbers == kept.model.numbers
+    run = JaxRun(Task(model, 0.1, losses=False))
+    assert run.advance(3) == []
+    assert run.loss() == pytest.approx(cr.step(model, 3, engine="numpy").losses[-1])
 
 
-@pytest.mark.parametrize(
-    ("inputs", "targets", "what"),
-    [
-        ((8, 3), (8, 3), "ShapeError: data of shapes (8, 3) and (8, 3)\n"),
-        ((8, 4), (7, 3), "ShapeError: data of shapes (8, 4) and (7, 3)\n"),
-        ((3, 4), (3, 3), "ShapeError: data of shapes (3, 4) and (3, 3) are less than one batch\n"),
-    ],
-)
-def test_data_of_another_shape_are_refused(inputs: Any, targets: Any, what: str) -> None:
-    with pytest.raises(InputError) as caught:
-        JaxDescent(table_network(4), 0.1).run_epochs(np.zeros(inputs), np.zeros(targets))
-    needs = "at least 4 rows" if "less" in what else "inputs and targets (n, 4) and (n, 3)"
-    assert str(caught.value) == f"{what}  needs: {needs}"
+def test_a_run_goes_on_where_the_last_one_ended_and_where_its_numbers_are_changed() -> None:
+    model = cr.load("seed")
+    run = JaxRun(Task(model, 0.5))
+    losses = [*run.advance(3), *run.advance(1), *run.advance(2), run.loss()]
+    assert losses == pytest.approx(jax_step(model, 6).losses, rel=1e-14)
+    start = JaxRun(Task(model, 0.5)).values
+    run.values.update(zip(run.values, start.values(), strict=True))
+    assert run.loss() == losses[0]
 
 
-def test_data_need_a_table_of_inputs_and_one_of_targets() -> None:
-    with pytest.raises(InputError) as caught:
-        JaxDescent(cr.load("seed-equations"), 0.1).run_epochs(np.zeros((1, 2)), np.zeros((1, 2)))
-    assert str(caught.value) == (
-        "ShapeError: the model has 0 tables of examples\n"
-        "  needs: one of inputs and one of targets, for data to go into"
-    )
+def test_what_is_followed_is_that_of_the_reference_engine() -> None:
+    model = cr.load("seed")
+    told: list[int] = []
+    ours = jax_step(model, 2500, follow=True)
+    theirs = cr.step(model, 2500, follow=True, engine="reference")
+    assert ours.history is not None
+    assert theirs.history is not None
+    assert ours.history.steps == theirs.history.steps
+    assert ours.history.parameters["w1"] == pytest.approx(theirs.history.parameters["w1"])
+    assert jax_step(model, 3, progress=lambda step, loss: told.append(step)).count == 3
+    assert told == [0, 1, 2]
+
+
+def test_the_steepest_of_many_parameters_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "MOST_FOLLOWED", 3)
+    monkeypatch.setattr(history, "MOST_FOLLOWED", 3)
+    found = [cr.step(cr.load("seed"), follow=True, engine=name) for name in ("jax", "reference")]
+    followed = [taken.history and list(taken.history.parameters) for taken in found]
+    assert followed == [["w7", "w9", "w11"]] * 2
 
 
 # ---------------------------------------------------------------------- several processes
@@ -198,19 +184,18 @@ import json, sys
 number, port = int(sys.argv[1]), sys.argv[2]
 from chainrule.engines.jax.devices import Devices, connect
 connect(f"127.0.0.1:{port}", 2, number)
-from unit.test_jax import data, table_network
-from chainrule.engines.jax.descent import JaxDescent
-from chainrule.train.compiled import take_steps_jax
+import chainrule as cr
+from unit.test_jax import table_network, tables
 model, devices = table_network(8), Devices()
-taken = take_steps_jax(model, 3, devices=devices)
-ran = JaxDescent(model, 0.1, devices=devices).run_epochs(*data(table_network(16)))
-sums = [array.sum() for array in ran.parameters.values()]
+taken = cr.step(model, 3, engine="jax", devices=devices)
+data = tables(table_network(16))
+fitted = cr.fit(model, *data, epochs=2, seed=1, engine="jax", devices=devices)
 try:
-    take_steps_jax(table_network(7), devices=devices)
-except Exception as error:
+    cr.step(table_network(7), engine="jax", devices=devices)
+except cr.InputError as error:
     refused = str(error)
-answer = [devices.count, taken.losses, taken.parameters, ran.losses.tolist(), sums, refused]
-print(json.dumps(answer))
+answer = [devices.count, taken.losses, taken.parameters, fitted.losses, fitted.model.numbers]
+print(json.dumps([*answer, refused]))
 """
 
 
@@ -236,16 +221,15 @@ def test_two_processes_have_the_gradient_of_one() -> None:
             process.kill()
     assert all(process.returncode == 0 for process in processes), answers
     model = table_network(8)
-    one = take_steps_jax(model, 3)
-    epoch = JaxDescent(model, 0.1).run_epochs(*data(table_network(16)))
+    one = jax_step(model, 3)
+    epochs = cr.fit(model, *tables(table_network(16)), epochs=2, seed=1, engine="jax")
     for output, _ in answers:
-        count, losses, parameters, batches, sums, refused = json.loads(output.splitlines()[-1])
+        count, losses, parameters, batches, fitted, refused = json.loads(output.splitlines()[-1])
         assert count == 2
         assert losses == pytest.approx(one.losses, rel=1e-13)
         assert parameters == pytest.approx(one.parameters, rel=1e-12, abs=1e-14)
-        np.testing.assert_allclose(batches, epoch.losses, rtol=1e-13)
-        expected = [array.sum() for array in epoch.parameters.values()]
-        np.testing.assert_allclose(sums, expected, rtol=1e-12, atol=1e-14)
+        assert batches == pytest.approx(epochs.losses, rel=1e-13)
+        assert fitted == pytest.approx(epochs.model.numbers, rel=1e-12, abs=1e-14)
         assert refused == (
             "ShapeError: 7 examples do not share evenly among 2 devices\n"
             "  needs: a multiple of 2 examples"
@@ -254,19 +238,39 @@ def test_two_processes_have_the_gradient_of_one() -> None:
 
 def test_one_device_shares_with_nobody() -> None:
     model = table_network(8)
-    alone, shared = take_steps_jax(model, 2), take_steps_jax(model, 2, devices=Devices())
+    alone, shared = jax_step(model, 2), jax_step(model, 2, devices=Devices())
     assert alone.parameters == shared.parameters
+
+
+def test_devices_are_those_of_jax() -> None:
+    with pytest.raises(InputError) as caught:
+        cr.step(table_network(8), engine="numpy", devices=Devices())
+    assert str(caught.value) == (
+        "OptionError: devices with the engine numpy\n  needs: the engine jax"
+    )
 
 
 # ------------------------------------------------------------------------ what is refused
 
 
-def test_without_jax_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def without_jax(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("chainrule.engines.jax")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "jax", None)
+
+
+@pytest.mark.usefixtures("without_jax")
+def test_without_jax_another_engine_goes_on_and_says_what_to_install() -> None:
+    taken = cr.step(cr.load("seed"), engine="jax")
+    assert taken.engine == "reference"
+    assert taken.reason == "jax is not installed: pip install 'chainrule[jax]'"
+
+
+@pytest.mark.usefixtures("without_jax")
+def test_devices_without_jax_say_what_to_install() -> None:
     with pytest.raises(InputError) as caught:
-        take_steps_jax(cr.load("seed"))
+        importlib.import_module("chainrule.engines.jax.devices")
     assert str(caught.value) == (
         "PackageError: the JAX engine needs jax, which is not installed\n"
         "  try: pip install 'chainrule[jax]'"
@@ -275,16 +279,14 @@ def test_without_jax_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
 def test_a_run_that_diverges_says_where() -> None:
     w = cr.var("w", 3.0)
-    with pytest.raises(NumericError) as caught:
-        take_steps_jax(cr.model(w**4.0, learning_rate=10.0), 20)
-    assert "step 5: the loss is no longer a finite number (loss inf)" in str(caught.value)
-
-
-def test_nothing_to_train_is_refused() -> None:
-    x = cr.var("x", 3.0, trained=False)
-    with pytest.raises(InputError) as caught:
-        take_steps_jax(cr.model(x * 2.0, learning_rate=1.0))
-    assert "no parameter is trained" in str(caught.value)
+    model = cr.model(w**4.0, learning_rate=10.0)
+    said = []
+    for engine in ("jax", "reference"):
+        with pytest.raises(NumericError) as caught:
+            cr.step(model, 20, engine=engine)  # type: ignore[arg-type]
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+    assert "step 5: the loss is no longer a finite number (loss inf)" in said[0]
 
 
 def test_one_folder_imports_jax() -> None:

@@ -9,11 +9,11 @@ import numpy
 import pytest
 
 import chainrule as cr
-from chainrule.emit import arrays as emitted
+from chainrule.emit import plan as plans
 from chainrule.engines import choice
 from chainrule.engines import numba as engine
 from chainrule.engines.numba import ArrayRun
-from chainrule.engines.run import on_arrays
+from chainrule.engines.run import Task, on_arrays
 from chainrule.errors import InputError, NumericError
 from chainrule.frontends.network import build_network, network_from_data
 from tests.helpers.running import interpret
@@ -71,9 +71,9 @@ def test_updates_that_read_other_parameters_use_their_old_numbers():
     assert found.parameters == cr.step(model, 50, engine="reference").parameters
 
 
-@pytest.mark.parametrize("small", [0, emitted.SMALL], ids=["calls", "loops"])
-def test_epochs_in_batches_are_those_of_numpy(small, monkeypatch):
-    monkeypatch.setattr(emitted, "SMALL", small)
+@pytest.mark.parametrize("tiled", [0, plans.TILED], ids=["called", "tiled"])
+def test_epochs_in_batches_are_those_of_numpy(tiled, monkeypatch):
+    monkeypatch.setattr(plans, "TILED", tiled)
     sizes = (6, 9, 4)
     model = dense(sizes, 8)
     inputs, targets = data(sizes, 8 * 5 + 3)
@@ -85,7 +85,14 @@ def test_epochs_in_batches_are_those_of_numpy(small, monkeypatch):
     numpy.testing.assert_allclose(
         parameters(found.model), parameters(expected.model), rtol=1e-10, atol=1e-13
     )
-    single = cr.fit(model, inputs, targets, epochs=3, seed=1, real="float32", losses=False)
+    single = cr.fit(
+        *(model, inputs, targets),
+        epochs=3,
+        seed=1,
+        engine="numba",
+        dtype="float32",
+        losses=False,
+    )
     assert single.losses == ()
     numpy.testing.assert_allclose(
         parameters(single.model), parameters(expected.model), rtol=1e-3, atol=1e-5
@@ -93,7 +100,7 @@ def test_epochs_in_batches_are_those_of_numpy(small, monkeypatch):
 
 
 def test_trying_threads_leaves_the_steps_as_they_are(monkeypatch):
-    monkeypatch.setattr(emitted, "SMALL", 0)
+    monkeypatch.setattr(plans, "TILED", 0)
     monkeypatch.setattr(engine, "ONE_THREAD", 0)
     model = dense((6, 9, 4), 8)
     inputs, targets = data((6, 9, 4), 8 * 40)
@@ -106,9 +113,9 @@ def test_a_plan_writes_no_gradient_of_a_weight():
     model = dense((6, 9, 4), 8)
     plan = ArrayRun(on_arrays(model, 0.1, "simultaneous"), ()).plan
     shown = str(plan)
-    assert "w3 = w3 + (-rate) · relu1ᵀ" not in shown  # (examples, units)ᵀ · (examples, inputs)
-    assert shown.count("= w2 + (-rate)") == 1
-    weights = {(9, 6), (4, 9)}
+    assert "w2_T = w2_T + (-rate) · w1ᵀ · mul5" in shown  # (examples, inputs)ᵀ · (examples, units)
+    assert "w3 = w3 + (-rate) · add3ᵀ · relu1" in shown
+    weights = {(9, 6), (6, 9), (4, 9)}  # of the last layer, the transpose that is read
     assert not weights & {buffer.shape for buffer in plan.buffers}
 
 
@@ -171,21 +178,32 @@ def test_progress_is_told_before_each_step():
     assert told == list(enumerate(taken.losses[:-1]))
 
 
-def test_without_the_extra_another_engine_goes_on_and_says_what_to_install(monkeypatch):
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        (("numba",), "numba is"),
+        (("scipy",), "scipy is"),
+        (("threadpoolctl", "numba"), "numba, threadpoolctl are"),
+    ],
+)
+def test_without_the_extra_another_engine_goes_on_and_says_what_to_install(
+    missing, said, monkeypatch
+):
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "numba" else find(name)
+        importlib.util, "find_spec", lambda name: None if name in missing else find(name)
     )
     taken = cr.step(cr.load("seed"), engine="numba")
     assert taken.engine == "reference"
-    assert taken.reason == "numba is not installed: pip install 'chainrule[fast]'"
+    assert taken.reason == f"{said} not installed: pip install 'chainrule[fast]'"
+    fitted = cr.fit(dense((6, 9, 4), 8), *data((6, 9, 4), 8), engine="numba")
+    assert fitted.reason == taken.reason
     assert cr.step(cr.load("seed"), 10**5, engine="auto").engine == "reference"
 
 
 def test_auto_compiles_where_many_steps_pay_for_it():
     model = cr.load("seed")
-    few = choice.prepare("auto", model, 0.5, "simultaneous", 100)
-    many = choice.prepare("auto", model, 0.5, "simultaneous", 10**7)
+    few, many = (choice.prepare("auto", Task(model, 0.5, count=n)) for n in (100, 10**7))
     assert (few.engine, few.reason) == ("reference", "a small model")
     assert (many.engine, many.reason[:6]) == ("numba", "about ")
 
@@ -226,7 +244,35 @@ def test_data_that_do_not_fit_are_refused(rows, targets, words):
     assert words in str(error.value)
 
 
+@pytest.mark.parametrize("losses", [True, False])
+def test_epochs_that_diverge_say_where(losses):
+    model = dense((6, 9, 4), 8).with_values({"learning_rate": 1e300})
+    said = []
+    for name in ("numpy", "reference", "jax"):
+        with pytest.raises(NumericError) as error:
+            cr.fit(model, *data((6, 9, 4), 24), epochs=2, engine=name, losses=losses)
+        said.append(str(error.value).splitlines()[0])
+    assert "epoch 1, batch 2: the loss is no longer a finite number" in said[0]
+    assert said[0] == said[1]
+    if not losses:
+        said[0] = "NumericError: after these epochs: layer1.weight[0,0], ... is no longer a finite"
+    assert said[2].startswith(said[0])
+
+
 def test_a_model_without_one_array_of_inputs_has_no_batches():
     with pytest.raises(InputError) as error:
         cr.fit(cr.load("seed-equations"), [[1.0]], [[1.0]])
     assert "arrays of inputs" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["numpy", "reference"])
+def test_epochs_go_on_in_the_stable_form_where_an_output_rounds_to_1(name):
+    model = cr.Network(
+        inputs=[[2.0]],
+        targets=[[0.0]],
+        loss="binary cross-entropy",
+        learning_rate=0.1,
+        layers=[{"units": 1, "activation": "sigmoid", "weights": [[0.25]]}],
+    )
+    fitted = cr.fit(model, [[400.0]], [[0.0]], engine=name)
+    assert fitted.losses == (100.0,)

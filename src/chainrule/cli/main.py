@@ -288,8 +288,13 @@ def article(
 )
 @click.option(
     "--engine",
-    type=click.Choice(["auto", "reference", "numpy", "numba"]),
+    type=click.Choice(["auto", "reference", "numpy", "numba", "jax"]),
     help="What runs the steps; by default what suits their size and number.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float64"]),
+    help="The numbers that are computed with.  [default: float64]",
 )
 @click.option(
     "--plot",
@@ -301,6 +306,7 @@ def step(
     steps: int,
     order: Any,
     engine: Any,
+    dtype: Any,
     output: str | None,
     plot: str | None,
     as_json: bool,
@@ -322,9 +328,17 @@ def step(
     if plot is not None:
         _check_plot(plot, lang)  # before the steps, which may take their time
     loaded = _load(model, **choices)
-    taken = api.step(loaded, steps, order=order, follow=plot is not None, engine=engine or "auto")
-    if engine is not None or taken.engine == "numba":
-        click.echo(f"engine: {taken.engine} ({taken.reason})", err=True)
+    taken = api.step(
+        loaded,
+        steps,
+        order=order,
+        follow=plot is not None,
+        engine=engine or "auto",
+        dtype=dtype or "float64",
+    )
+    if engine is not None or dtype is not None or taken.engine == "numba":
+        single = "" if taken.dtype == "float64" else f", {taken.dtype}"
+        click.echo(f"engine: {taken.engine}{single} ({taken.reason})", err=True)
     text = None if output is None else api.updated_text(taken)
     if plot is not None:
         api.plot(taken, plot, language=_words(lang).language)

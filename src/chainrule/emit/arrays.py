@@ -1,11 +1,12 @@
 """A whole run of steps on arrays, as the text of one function, from its plan.
 
-    run(count, rate, blas, data ..., given ..., losses)
+    run(first, count, rate, blas, data ..., given ..., losses)
 
-`data` hold one row for each example, in batches one after another; a step takes the next
-batch, and after the last the first again.  The parameters among `given` are changed in
-place; a single number is an array of one.  `losses`, one longer than `count`, gets the loss
-before each step and after the last one.  `blas` is the address of the matrix product.
+Of `count` steps it takes those from number `first` on.  `data` hold one row for each
+example, in batches one after another; a step takes the next batch, and after the last the
+first again.  The parameters among `given` are changed in place; a single number is an array
+of one.  `losses`, one longer than `count`, gets the loss before each step and after the last
+one.  `blas` is the address of the matrix product.
 """
 
 from __future__ import annotations
@@ -14,16 +15,9 @@ import math
 from collections.abc import Iterator
 
 from chainrule.emit.expressions import FUNCTIONS
-from chainrule.emit.plan import Columns, Lines, Loop, Matrix, Plan, Product, Step
+from chainrule.emit.plan import PANEL, Columns, Lines, Loop, Matrix, Plan, Product, Step, Turn
 
-__all__ = ["SMALL", "array_run", "largest_call"]
-
-SMALL = 300
-"""Multiplications up to which a product is written as loops: a call would take longer."""
-
-
-TERMS = 8
-"""Terms of a sum that are written in one expression: a line that can still be read."""
+__all__ = ["array_run", "largest_call"]
 
 
 def array_run(plan: Plan, real: str) -> str:
@@ -32,9 +26,8 @@ def array_run(plan: Plan, real: str) -> str:
 
 
 def largest_call(plan: Plan) -> int:
-    """How many multiplications the largest product has that is not written as loops; or 0."""
-    products = (step for step in (*plan.forward, *plan.backward) if isinstance(step, Product))
-    return max((math.prod(item.sizes) for item in products if not _is_small(item)), default=0)
+    """How many multiplications the largest product has that is called; 0 if none is."""
+    return max((math.prod(item.sizes) for item in plan.products if not item.is_tiled), default=0)
 
 
 def _source(plan: Plan, real: str) -> Iterator[str]:
@@ -42,22 +35,27 @@ def _source(plan: Plan, real: str) -> Iterator[str]:
     yield ""
     yield "import numpy"
     yield f"from numpy import {real} as real"
-    if largest_call(plan):
+    if plan.products:
         yield ""
         yield f"N, T = {ord('N')}, {ord('T')}  # how BLAS calls a matrix and its transpose"
     yield ""
     yield ""
     data = [f"all_{name}" for name in plan.data]
     scalars = [f"at_{name}" for name in plan.scalars]
-    arguments = ["count", "rate", "blas", *data, *plan.given, *scalars, "losses"]
+    arguments = ["first", "count", "rate", "blas", *data, *plan.given, *scalars, "losses"]
     yield f"def run({', '.join(arguments)}):"
     for name in plan.scalars:
         yield f"    {name} = at_{name}[0]"
+    for name, own, (rows, columns) in plan.turned:
+        yield f"    {own} = numpy.empty({rows, columns}, real)"
+        yield from _turn(Turn(own, name, (rows, columns)), "    ")
     for buffer in plan.buffers:
         yield f"    {buffer.name} = numpy.empty({buffer.shape}, real)"
+    if terms := [item.sizes[2] for item in plan.products if item.is_tiled]:
+        yield f"    panel = numpy.empty({max(terms)} * {PANEL}, real)"
     if plan.data:
         yield f"    batches = len({data[0]}) // {plan.batch}"
-    yield "    for step in range(count + 1):"
+    yield "    for step in range(first, count + 1):"
     if plan.data:
         yield f"        start = step % batches * {plan.batch}"
         for name in plan.data:
@@ -73,16 +71,28 @@ def _source(plan: Plan, real: str) -> Iterator[str]:
     for name in plan.scalars:
         if name in plan.parameters:
             yield f"    at_{name}[0] = {name}"
+    for name, own, (rows, columns) in plan.turned:
+        if name in plan.parameters:
+            yield from _turn(Turn(name, own, (columns, rows)), "    ")
 
 
 def _step(step: Step) -> Iterator[str]:
     if isinstance(step, Product):
         yield f"        # {step}"
-        yield from (_written_out if _is_small(step) else _called)(step)
+        yield f"        {_tiled(step) if step.is_tiled else _called(step)}"
+    elif isinstance(step, Turn):
+        yield from _turn(step, "        ")
     elif isinstance(step, Lines):
         yield from (f"        {line}" for line in step.lines)
     else:
         yield from _loop(step)
+
+
+def _turn(step: Turn, indent: str) -> Iterator[str]:
+    rows, columns = step.shape
+    yield f"{indent}for i in range({rows}):"
+    yield f"{indent}    for j in range({columns}):"
+    yield f"{indent}        {step.result}[i, j] = {step.source}[j, i]"
 
 
 def _loop(step: Loop) -> Iterator[str]:
@@ -98,43 +108,27 @@ def _loop(step: Loop) -> Iterator[str]:
 # ------------------------------------------------------------------------------- products
 
 
-def _is_small(product: Product) -> bool:
-    return math.prod(product.sizes) <= SMALL
+def _tiled(product: Product) -> str:
+    """Compiled in place."""
+    m, n, k = product.sizes
+    scale = "" if product.scale is None else f", {product.scale}"
+    left = f"{_flag(product.left)}, {product.left.name}"
+    return f"multiply({m}, {n}, {k}, {left}, {product.right.name}, {product.result}, panel{scale})"
 
 
-def _called(product: Product) -> Iterator[str]:
+def _called(product: Product) -> str:
     """By BLAS, which has columns where we have rows: resultᵀ = rightᵀ · leftᵀ."""
     m, n, k = product.sizes
-    flags = ", ".join(_flag(item) for item in (product.right, product.left))
+    flags = f"{_flag(product.right)}, {_flag(product.left)}"
     scale = "real(1.0)" if product.scale is None else product.scale
     keep = "real(0.0)" if product.scale is None else "real(1.0)"
     right = f"{product.right.name}, {k if product.right.transposed else n}"
     left = f"{product.left.name}, {m if product.left.transposed else k}"
-    yield (
-        f"        gemm(blas, {flags}, {n}, {m}, {k}, "
+    return (
+        f"gemm(blas, {flags}, {n}, {m}, {k}, "
         f"{scale}, {right}, {left}, {keep}, {product.result}, {n})"
     )
 
 
 def _flag(item: Matrix) -> str:
     return "T" if item.transposed else "N"
-
-
-def _written_out(product: Product) -> Iterator[str]:
-    m, n, k = product.sizes
-    yield f"        for i in range({m}):"
-    yield f"            for j in range({n}):"
-    for start in range(0, k, TERMS):
-        terms = " + ".join(
-            f"{_at(product.left, 'i', place)} * {_at(product.right, place, 'j')}"
-            for place in range(start, min(start + TERMS, k))
-        )
-        sign = "=" if start == 0 and product.scale is None else "+="
-        entry = terms if product.scale is None else f"{product.scale} * ({terms})"
-        yield f"                {product.result}[i, j] {sign} {entry}"
-
-
-def _at(matrix: Matrix, row: object, column: object) -> str:
-    """The text of one entry."""
-    index = f"{column}, {row}" if matrix.transposed else f"{row}, {column}"
-    return f"{matrix.name}[{index}]"

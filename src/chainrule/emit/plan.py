@@ -6,9 +6,28 @@ can see in it what is written where, and that nothing is written that nobody rea
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-__all__ = ["Buffer", "Columns", "Lines", "Loop", "Matrix", "Plan", "Product", "Step"]
+__all__ = [
+    "PANEL",
+    "TILED",
+    "Buffer",
+    "Columns",
+    "Lines",
+    "Loop",
+    "Matrix",
+    "Plan",
+    "Product",
+    "Step",
+    "Turn",
+]
+
+TILED = 16_000_000
+"""Multiplications up to which a product is compiled in place; larger ones are called."""
+
+PANEL = 32
+"""Columns of a right operand that a tile is wide at the most, on any machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +44,11 @@ class Matrix:
 
     name: str
     transposed: bool
+
+    @property
+    def turned(self) -> Matrix:
+        """The operand transposed."""
+        return Matrix(self.name, not self.transposed)
 
     def __str__(self) -> str:
         return f"{self.name}ᵀ" if self.transposed else self.name
@@ -45,6 +69,11 @@ class Product:
     sizes: tuple[int, int, int]
     scale: str | None = None
 
+    @property
+    def is_tiled(self) -> bool:
+        """Whether it is compiled in place, which needs a right operand that is not transposed."""
+        return math.prod(self.sizes) <= TILED
+
     def __str__(self) -> str:
         product = f"{self.left} · {self.right}"
         return (
@@ -52,6 +81,21 @@ class Product:
             if self.scale is None
             else (f"{self.result} = {self.result} + ({self.scale}) · {product}")
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """`result = sourceᵀ`, entry by entry.
+
+    Shapes: result (rows, columns), source (columns, rows).
+    """
+
+    result: str
+    source: str
+    shape: tuple[int, int]
+
+    def __str__(self) -> str:
+        return f"{self.result} = {self.source}ᵀ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +121,7 @@ class Loop:
     body: tuple[str | Columns, ...]
 
 
-Step = Product | Lines | Loop
+Step = Product | Turn | Lines | Loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +130,8 @@ class Plan:
 
     `data` are the arrays that hold a batch in each step's rows, `given` the other arrays,
     `scalars` the numbers among them, `parameters` those of both that are updated.
-    `forward` ends with `loss`, where it is asked for.
+    `turned` are those of `given` that are kept transposed for the whole run, each with
+    its name and shape as such.  `forward` ends with `loss`, where it is asked for.
     """
 
     batch: int
@@ -94,23 +139,30 @@ class Plan:
     given: tuple[str, ...]
     scalars: tuple[str, ...]
     parameters: tuple[str, ...]
+    turned: tuple[tuple[str, str, tuple[int, int]], ...]
     buffers: tuple[Buffer, ...]
     forward: tuple[Step, ...]
     backward: tuple[Step, ...]
     loss: str | None
 
+    @property
+    def products(self) -> list[Product]:
+        """All products of a step."""
+        return [step for step in (*self.forward, *self.backward) if isinstance(step, Product)]
+
     def __str__(self) -> str:
         """The plan in a few lines."""
         shown = [f"{item.name} {item.shape}" for item in self.buffers]
+        turned = [f"{own} = {name}ᵀ" for name, own, _ in self.turned]
         return "\n".join(
-            [f"buffers: {', '.join(shown)}", *_shown(self.forward), *_shown(self.backward)]
+            [f"buffers: {', '.join(shown)}", *turned, *_shown(self.forward), *_shown(self.backward)]
         )
 
 
 def _shown(steps: tuple[Step, ...]) -> list[str]:
     found = []
     for step in steps:
-        if isinstance(step, Product):
+        if isinstance(step, Product | Turn):
             found.append(str(step))
         elif isinstance(step, Lines):
             found.extend(step.lines)

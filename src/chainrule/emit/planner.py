@@ -6,6 +6,7 @@ a small buffer, elsewhere an array.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections import Counter
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 from chainrule.emit.expressions import Expressions, Names, Text
 from chainrule.emit.layout import UnplannedError, View, view
-from chainrule.emit.plan import Buffer, Columns, Lines, Loop, Matrix, Plan, Product, Step
+from chainrule.emit.plan import Buffer, Columns, Lines, Loop, Matrix, Plan, Product, Step, Turn
 from chainrule.emit.schedule import PRODUCTS, REDUCTIONS, Schedule
 from chainrule.graph.build import Builder
 from chainrule.graph.node import Node, topological
@@ -24,8 +25,8 @@ from chainrule.primitives import CONSTANT
 __all__ = ["Roles", "make_plan"]
 
 _RESERVED = (
-    *("run", "count", "start", "step", "batches", "losses", "rate", "blas", "gemm", "numpy"),
-    *("i", "j", "N", "T", "range", "abs", "float", "real"),
+    *("run", "first", "count", "start", "step", "batches", "losses", "rate", "blas", "gemm"),
+    *("multiply", "panel", "numpy", "i", "j", "N", "T", "range", "abs", "float", "real"),
 )
 _STARTS = {"sum": "real(0.0)", "max": 'real(-float("inf"))'}
 
@@ -74,6 +75,10 @@ class _Planner:
         for node in roles.given:
             self.called[node] = self.names.numbered("w" if len(node.shape) > 1 else "b")
         self.called[roles.rate] = "rate"
+        self.given = {node: self.called[node] for node in roles.given}
+        self.turned = self._turned()
+        for node in self.turned:
+            self.called[node] = self.names.new(f"{self.called[node]}_T")
         self.buffers: list[Buffer] = []
         for node in self.schedule.order:
             self._name(node)
@@ -98,6 +103,18 @@ class _Planner:
             base in self.parameters for base in bases
         )
 
+    def _turned(self) -> list[Node]:
+        """The matrices to keep transposed: those that products read so more often than not.
+
+        It is the right operand that has to lie as it is read.
+        """
+        votes: Counter[Node] = Counter()
+        for node in self.schedule.order:
+            if node.primitive.name in PRODUCTS:
+                base, transposed = _matrix(node.inputs[1])
+                votes[base] += 1 if transposed != (node.primitive.name == "linear") else -1
+        return [node for node in self.roles.given if votes[node] > 0]
+
     def _name(self, node: Node) -> None:
         if node in self.updated:
             self.called[node] = self.called[self.updated[node]]
@@ -121,9 +138,13 @@ class _Planner:
         return Plan(
             batch=self.roles.batch,
             data=tuple(self.called[node] for node in self.roles.data),
-            given=tuple(self.called[node] for node in given if node.shape),
-            scalars=tuple(self.called[node] for node in given if not node.shape),
-            parameters=tuple(self.called[node] for node in self.parameters),
+            given=tuple(self.given[node] for node in given if node.shape),
+            scalars=tuple(self.given[node] for node in given if not node.shape),
+            parameters=tuple(self.given[node] for node in self.parameters),
+            turned=tuple(
+                (self.given[node], self.called[node], (node.shape[1], node.shape[0]))
+                for node in self.turned
+            ),
             buffers=tuple(self.buffers),
             forward=tuple(steps[:split]),
             backward=tuple(steps[split:]),
@@ -136,10 +157,11 @@ class _Planner:
         inside = [node for node in self.schedule.order if place[node].phase == phase]
         for node in inside:
             if node.primitive.name in PRODUCTS:
-                yield [self._product(node)], [node]
+                yield self._product(node), [node]
         if phase == self.schedule.last:
             for parameter, products in self.folded.items():
-                yield [self._product(product, parameter) for product in products], []
+                for product in products:
+                    yield self._product(product, parameter), []
         scalars, loops = [], dict[int, list[Node]]()
         for node in inside:
             if place[node].rows:
@@ -156,25 +178,28 @@ class _Planner:
 
     # --------------------------------------------------------------------------- products
 
-    def _product(self, node: Node, into: Node | None = None) -> Product:
+    def _product(self, node: Node, into: Node | None = None) -> list[Step]:
+        """The product, or what it adds to the parameter `into`."""
+        left, right = self._operands(node)
+        (m, n), k = node.shape, node.inputs[0].shape[1]
+        if into in self.turned:
+            left, right, m, n = right.turned, left.turned, n, m
+        result, scale = (node, None) if into is None else (into, "-rate")
+        product = Product(self.called[result], left, right, (m, n, k), scale)
+        if not (product.is_tiled and right.transposed):
+            return [product]
+        own = self.names.new(f"{right.name}_T")
+        self.buffers.append(Buffer(own, (k, n)))
+        turned = dataclasses.replace(product, right=Matrix(own, transposed=False))
+        return [Turn(own, right.name, (k, n)), turned]
+
+    def _operands(self, node: Node) -> tuple[Matrix, Matrix]:
         left, right = (self._matrix(item) for item in node.inputs)
-        if node.primitive.name == "linear":
-            right = Matrix(right.name, not right.transposed)
-        m, n = node.shape
-        return Product(
-            self.called[node if into is None else into],
-            left,
-            right,
-            (m, n, node.inputs[0].shape[1]),
-            scale=None if into is None else "-rate",
-        )
+        return left, right.turned if node.primitive.name == "linear" else right
 
     def _matrix(self, node: Node) -> Matrix:
-        read = view(node)
-        if read.base.primitive is CONSTANT or math.prod(read.base.shape) != math.prod(node.shape):
-            raise UnplannedError("a product with a repeated operand")
-        transposed = len(read.axes) == 2 and (read.axes[0] == 1 or read.axes[1] == 0)
-        return Matrix(self.called[read.base], transposed)
+        base, transposed = _matrix(node)
+        return Matrix(self.called[base], transposed != (base in self.turned))
 
     # ------------------------------------------------------------------------------ loops
 
@@ -219,6 +244,8 @@ class _Planner:
     def entry(self, read: View, place: Sequence[str]) -> str:
         """One entry, at a place of the reader."""
         index = ["0" if axis is None else place[axis] for axis in read.axes]
+        if read.base in self.turned:
+            index.reverse()
         name = self.called[read.base]
         return f"{name}[{', '.join(index)}]" if index else name
 
@@ -270,6 +297,8 @@ class _Pass:
     def _target(self, node: Node) -> str:
         """Where the array of the node has the entry of this place."""
         place = ["0" if size == 1 else at for size, at in zip(node.shape, "ij", strict=False)]
+        if self.planner.updated.get(node) in self.planner.turned:
+            place.reverse()
         return self.planner.called[node] + (f"[{', '.join(place)}]" if place else "")
 
     def _reduce(self, node: Node, operand: Text) -> None:
@@ -320,3 +349,11 @@ def _terms(gradient: Node, uses: Counter[Node], readers: int = 0) -> Iterator[tu
             yield from _terms(term, uses, 1)
     else:
         yield gradient, alone
+
+
+def _matrix(node: Node) -> tuple[Node, bool]:
+    """The array that an operand of a product is, and whether it is read transposed."""
+    read = view(node)
+    if read.base.primitive is CONSTANT or math.prod(read.base.shape) != math.prod(node.shape):
+        raise UnplannedError("a product with a repeated operand")
+    return read.base, len(read.axes) == 2 and (read.axes[0] == 1 or read.axes[1] == 0)

@@ -205,7 +205,8 @@ class _Writer:
         self.known = set(chain.forward)
         steps = self.what == "step"
         rate = self._rate() if steps else ""
-        result = {self.loss: self.called[self.loss]}
+        loss = self.called[self.loss]
+        result = {self.loss: loss}
         groups = update_groups(self.loss, trained, self.order if steps else "simultaneous")
         for stage, group in enumerate(groups, start=1):
             where = f", stage {stage} of {len(groups)}" if len(groups) > 1 else ""
@@ -215,7 +216,8 @@ class _Writer:
                 sections.append(Section(f"update{where}", self._updates(group, rate, result)))
                 self.version.update(dict.fromkeys(group, stage))
         named = [(node.name or "" if steps else result[node], result[node]) for node in trained]
-        return sections, [(result[self.loss], result[self.loss]), *named]
+        label = self._unique("loss") if steps and self.loss in adjoint else loss
+        return sections, [(label, loss), *named]
 
     def _derivatives(
         self, chain: Chain, adjoint: Mapping[Node, Node], result: dict[Node, str]

@@ -57,7 +57,9 @@ class Descent:
         self.stages: list[Stage] = []
         for group in update_groups(loss, gradients, order):
             updated = tuple(descend(op, item, rate, gradients[item]) for item in group)
-            self.stages.append(Stage(tuple(group), updated, make(updated, self._known)))
+            used = [gradients[item] for item in group]  # of one that is 1, the update says nothing
+            program = make([*updated, *used], self._known)
+            self.stages.append(Stage(tuple(group), updated, program))
 
     def step(self, leaves: Mapping[Node, Any]) -> tuple[Any, dict[Node, Any], dict[Node, Any]]:
         """One step: the loss before it, the gradients used, the new parameters."""

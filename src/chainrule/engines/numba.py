@@ -7,37 +7,25 @@ are products here; a larger one is planned as products and loops on arrays.
 from __future__ import annotations
 
 import functools
-import importlib.util
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from chainrule.emit.arrays import array_run, largest_call
 from chainrule.emit.layout import UnplannedError
 from chainrule.emit.planner import Roles, make_plan
 from chainrule.emit.unrolled import unrolled_run
-from chainrule.engines.run import Run, on_arrays, on_scalars
+from chainrule.engines.run import DType, Interpreted, Task, on_arrays, on_scalars
 from chainrule.graph.build import Builder
-from chainrule.graph.model import Model, Order
 from chainrule.graph.node import Node
 
-__all__ = [
-    "ArrayRun",
-    "Real",
-    "UnplannedError",
-    "check_installed",
-    "is_installed",
-    "prepare",
-    "source",
-]
-
-Real = Literal["float32", "float64"]
+__all__ = ["ArrayRun", "ScalarRun", "UnplannedError", "prepare"]
 
 SPELT_OUT = 400
 """Scalar steps up to which a model is spelt out: beyond, compiling takes long."""
 
-ONE_THREAD = 32_000_000
+ONE_THREAD = 8_000_000
 """Multiplications of a product up to which several threads are not tried."""
 
 TRIED = 20
@@ -50,49 +38,27 @@ MOST = 100_000
 """Steps in one call, so that losses need little memory and an interruption is heard."""
 
 
-def prepare(model: Model, rate: float, order: Order) -> Run:
-    """Steps of a model by compiled code.
+def prepare(task: Task) -> ScalarRun | _Arrays:
+    """Steps of a model by compiled code, whose `source` can be read without numba.
 
     Raises: UnplannedError with the reason why this engine cannot take them.
     """
-    check_installed()
-    return _prepared(model, rate, order)
-
-
-def source(model: Model, rate: float, order: Order) -> str:
-    """The text that is compiled for these steps; numba need not be installed.
-
-    Raises: UnplannedError with the reason why this engine cannot take them.
-    """
-    return _prepared(model, rate, order).source
-
-
-def _prepared(model: Model, rate: float, order: Order) -> _Scalars | _Arrays:
-    if model.scalar_size <= SPELT_OUT:
-        return _Scalars(on_scalars(model, rate, order))
+    model, rate, order = task.model, task.rate, task.order
+    if model.scalar_size <= SPELT_OUT and task.dtype == "float64" and not task.data:
+        return ScalarRun(on_scalars(model, rate, order))
     if order == "sequential":
-        raise UnplannedError("numba takes simultaneous steps of a model of this size")
-    return _Arrays(on_arrays(model, rate, order))
+        kind = "of a model of this size" if model.scalar_size > SPELT_OUT else "in float32"
+        raise UnplannedError(f"numba takes simultaneous steps {kind}")
+    return _Arrays(task)
 
 
-def is_installed() -> bool:
-    """Whether the extra `fast` is there."""
-    return all(importlib.util.find_spec(name) for name in ("numba", "scipy", "threadpoolctl"))
-
-
-def check_installed() -> None:
-    """Raises: UnplannedError with what to install, where the extra `fast` is not there."""
-    if not is_installed():
-        raise UnplannedError("numba is not installed: pip install 'chainrule[fast]'")
-
-
-class _Scalars(Run):
+class ScalarRun(Interpreted):
     """A tiny model, spelt out."""
 
     most = MOST
 
-    def __init__(self, run: Run) -> None:
-        super().__init__(run.descent, run.values, run.scalar, run.name_of)
+    def __init__(self, run: Interpreted) -> None:
+        super().__init__(run.descent, run.values, run.name_of, run.entries)
         stages = [
             dict(zip(stage.parameters, stage.updated, strict=True)) for stage in run.descent.stages
         ]
@@ -104,26 +70,42 @@ class _Scalars(Run):
 
         return compiled(self.source, "void(int64, float64[::1], float64[::1])")
 
+    @functools.cached_property
+    def _losses(self) -> Any:
+        """Room that is asked of the system once."""
+        import numpy
+
+        return numpy.empty(self.most + 1)
+
     def advance(self, count: int) -> list[float]:
         """`count` steps; the loss before each."""
+        found: list[float] = self.take(count)[:-1].tolist()
+        return found
+
+    def take(self, count: int) -> Any:
+        """At most `most` steps; the loss before each and after the last, until the next call.
+
+        Shapes: the losses (count + 1,).
+        """
         import numpy
 
         numbers = numpy.fromiter(self.values.values(), float)
-        losses = numpy.empty(count + 1)
+        losses = self._losses[: count + 1]
         self._run(count, numbers, losses)
         self.values.update(zip(self.values, numbers.tolist(), strict=True))
-        found: list[float] = losses[:-1].tolist()
-        return found
+        return losses
 
 
-class _Arrays(Run):
-    """A larger model, as products and loops."""
+class _Arrays(Interpreted):
+    """A larger model, or one that takes batches, as products and loops."""
 
     most = MOST
 
-    def __init__(self, run: Run) -> None:
-        super().__init__(run.descent, run.values, run.scalar, run.name_of)
-        self._compiled = ArrayRun(run, ())
+    def __init__(self, task: Task) -> None:
+        run = on_arrays(task.model, task.rate, task.order, task.dtype)
+        super().__init__(run.descent, run.values, run.name_of)
+        self._compiled = ArrayRun(run, task.data, task.dtype, task.losses, task.fast)
+        self._losses = task.losses
         self.source = self._compiled.source
 
     def advance(self, count: int) -> list[float]:
@@ -132,6 +114,18 @@ class _Arrays(Run):
             self.values[node] = self.values[node].copy()
         found: list[float] = self._compiled.take(count, self.values)[:-1].tolist()
         return found
+
+    def epochs(self, data: Mapping[Node, Any], count: int) -> list[float]:
+        """`count` times through data; the loss before each step."""
+        values = {**self.values, **data}
+        batch = next(iter(data)).shape[0]
+        batches = min(map(len, data.values())) // batch
+        losses: list[float] = []
+        at_once = max(1, self.most // batches)
+        for done in range(0, count, at_once):
+            found = self._compiled.take(batches * min(at_once, count - done), values)
+            losses += found[:-1].tolist() if self._losses else []
+        return losses
 
 
 class ArrayRun:
@@ -145,9 +139,9 @@ class ArrayRun:
 
     def __init__(
         self,
-        run: Run,
+        run: Interpreted,
         data: Sequence[Node],
-        real: Real = "float64",
+        real: DType = "float64",
         losses: bool = True,
         fast: bool = False,
     ) -> None:
@@ -165,36 +159,38 @@ class ArrayRun:
         self.source = array_run(self.plan, real)
         self._largest = largest_call(self.plan)
         self._threads = None if self._largest > ONE_THREAD else 1
-        self._data = len(data)
         self._parameters = frozenset(run.parameters)
         self._real, self._fast = real, fast
 
     def take(self, count: int, values: Mapping[Node, Any]) -> Any:
         """`count` steps that change `values` in place; the loss before each and after the last.
 
+        Each takes the next batch of the data, and after the last the first again.
+
         Shapes: as in the graph; data with any number of batches; the losses (count + 1,).
         """
         import numpy
 
-        arguments = [
+        arrays = [
             numpy.atleast_1d(numpy.ascontiguousarray(values[node], self._real))
             for node in self._arguments
         ]
         losses = numpy.full(count + 1, numpy.nan, self._real)
         rate = numpy.dtype(self._real).type(values[self._rate])
 
-        def take(done: int, steps: int) -> None:
-            batches = (array[done * self.plan.batch :] for array in arguments[: self._data])
-            rest = arguments[self._data :]
-            self._run(steps, rate, self._blas, *batches, *rest, losses[done : done + steps + 1])
+        def until(step: int, first: int = 0) -> None:
+            self._run(first, step, rate, self._blas, *arrays, losses)
 
-        self._by_threads(count, take)
-        for node, array in zip(self._arguments, arguments, strict=True):
-            if node in self._parameters:
+        if self._largest:
+            self._by_threads(count, until)
+        else:
+            until(count)
+        for node, array in zip(self._arguments, arrays, strict=True):
+            if node in self._parameters and array is not values[node]:
                 values[node][...] = array.reshape(node.shape)
         return losses
 
-    def _by_threads(self, count: int, take: Callable[[int, int], None]) -> None:
+    def _by_threads(self, count: int, until: Callable[[int, int], None]) -> None:
         """All steps on one thread, or, with large products, on as many as turned out faster.
 
         Where other programs keep the processor busy, several threads wait for each other.
@@ -207,12 +203,12 @@ class ArrayRun:
             for threads in (1, ALL, 1, ALL, ALL):
                 start = time.perf_counter()
                 with limit(limits=threads, user_api="blas"):
-                    take(done, 1)
+                    until(done + 1, done)
                 seconds[threads].append(time.perf_counter() - start)
                 done += 1
             self._threads = ALL if max(seconds[ALL]) < 0.8 * min(seconds[1]) else 1
         with limit(limits=self._threads or 1, user_api="blas"):
-            take(done, count - done)
+            until(count, done)
 
     @functools.cached_property
     def _blas(self) -> int:
@@ -228,7 +224,9 @@ class ArrayRun:
         from chainrule.engines.compiled import compiled
 
         kinds = [f"{self._real}[{':, ' * (len(node.shape) - 1)}::1]" for node in self._arguments]
-        signature = f"void(int64, {self._real}, int64, {', '.join(kinds)}, {self._real}[::1])"
+        signature = (
+            f"void(int64, int64, {self._real}, int64, {', '.join(kinds)}, {self._real}[::1])"
+        )
         return compiled(self.source, signature, self._fast)
 
 

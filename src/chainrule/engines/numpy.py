@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chainrule.engines.program import Kernel, Program
+from chainrule.errors import Fault, InputError
 from chainrule.graph.model import Model
 from chainrule.graph.node import Node
 from chainrule.primitives import Linear, Pointwise, Primitive, Select
 
-__all__ = ["kernel_of", "leaf_arrays", "program", "run"]
+__all__ = ["kernel_of", "leaf_arrays", "number", "program", "run"]
 
 
 def kernel_of(primitive: Primitive) -> Kernel:
@@ -32,11 +33,11 @@ class ArrayProgram(Program):
             return super().run(given)
 
 
-def program(outputs: Iterable[Node], given: Iterable[Node] = ()) -> Program:
-    """An array graph, ready to run many times."""
-    import numpy
-
-    return ArrayProgram(outputs, kernel_of, numpy.float64, given)
+def program(
+    outputs: Iterable[Node], given: Iterable[Node] = (), dtype: str = "float64"
+) -> ArrayProgram:
+    """An array graph, ready to run many times with numbers of the type `dtype`."""
+    return ArrayProgram(outputs, kernel_of, lambda value: number(value, dtype), given)
 
 
 def run(outputs: Iterable[Node], given: Mapping[Node, Any]) -> dict[Node, Any]:
@@ -44,11 +45,34 @@ def run(outputs: Iterable[Node], given: Mapping[Node, Any]) -> dict[Node, Any]:
     return program(outputs, given).run(given)
 
 
-def leaf_arrays(model: Model) -> dict[Node, Any]:
-    """The numbers of the leaves, shaped."""
+def number(value: float, dtype: str) -> Any:
+    """The number in that type; infinity where the type has none so large."""
     import numpy
 
-    return {
-        leaf.node: numpy.array(leaf.values, dtype=float).reshape(leaf.node.shape)
-        for leaf in model.leaves
-    }
+    with numpy.errstate(over="ignore"):
+        return numpy.dtype(dtype).type(value)
+
+
+def leaf_arrays(model: Model, dtype: str = "float64") -> dict[Node, Any]:
+    """The numbers of the leaves, shaped.
+
+    Raises: InputError naming a number that the type `dtype` cannot hold.
+    """
+    import numpy
+
+    found = {}
+    for leaf in model.leaves:
+        with numpy.errstate(over="ignore"):
+            array = numpy.array(leaf.values, dtype)
+        if dtype != "float64" and not numpy.isfinite(array).all():
+            flat = int(numpy.argmin(numpy.isfinite(array)))
+            raise InputError(
+                Fault(
+                    "ValueError",
+                    f"{leaf.labels[flat]} = {leaf.values[flat]} is too large for {dtype}",
+                    needs=f"a number of at most {numpy.finfo(dtype).max:.2g}",
+                    hint="float64",
+                )
+            )
+        found[leaf.node] = array.reshape(leaf.node.shape)
+    return found

@@ -55,7 +55,7 @@ def _absolute(a: Any) -> Any:
 def _error_function(a: Any) -> Any:
     import numpy
 
-    return numpy.vectorize(math.erf, otypes=[float])(a)
+    return numpy.vectorize(math.erf, otypes=[numpy.asarray(a).dtype])(a)
 
 
 ANY = (-3.0, 3.0)

@@ -120,14 +120,21 @@ class Pointwise:
         return self.array if self.array is not None else self._from_formula("array_kernel")
 
     def _from_formula(self, which: Which) -> Callable[..., Any]:
-        """A Python function of the operands that runs `value`, operation by operation."""
+        """A Python function of the operands that runs `value`, operation by operation.
+
+        What is made of numbers alone, `sqrt(2)`, is a number in it, which takes the type of
+        the arrays that it meets.
+        """
         kernels: dict[str, Any] = {}
 
-        def call(operation: str, *arguments: str) -> str:
-            kernels[operation] = getattr(REGISTRY[operation], which)
-            return f"{operation}({', '.join(arguments)})"
+        def call(operation: str, *arguments: str | float) -> str | float:
+            kernel = kernels[operation] = getattr(REGISTRY[operation], which)
+            if all(isinstance(item, float) for item in arguments):
+                return float(kernel(*arguments))
+            return f"{operation}({', '.join(map(str, arguments))})"
 
-        body = interpret(self.formula, {name: name for name in self.operands}, repr, call)
+        names: dict[str, str | float] = {name: name for name in self.operands}
+        body = interpret(self.formula, names, float, call)
         code = compile(f"lambda {', '.join(self.operands)}: {body}", f"<{self.name}>", "eval")
         kernel: Callable[..., Any] = eval(code, kernels)  # the record's own text, nobody else's
         return kernel

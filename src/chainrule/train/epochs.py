@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from chainrule.engines import numba
-from chainrule.engines.run import on_arrays
+from chainrule.engines.choice import EngineName, prepare
+from chainrule.engines.run import DType, Run, Task
 from chainrule.errors import Fault, InputError
 from chainrule.graph.model import LeafValue, Model
-from chainrule.train.steps import needed_rate
+from chainrule.train.steps import check_finite, needed_rate, trained
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+    from chainrule.engines.jax.devices import Devices
 
 __all__ = ["Epochs", "take_epochs"]
 
@@ -22,13 +26,15 @@ class Epochs:
     """What some epochs did.
 
     `losses` holds the loss of each batch before its step, or nothing where it was not
-    asked for; `model` has the new parameters; `engine` took the steps because of `reason`.
+    asked for; `model` has the new parameters; `engine` took the steps because of `reason`,
+    with numbers of the type `dtype`.
     """
 
     model: Model
     losses: tuple[float, ...]
     engine: str
     reason: str
+    dtype: DType = "float64"
 
 
 def take_epochs(
@@ -38,61 +44,68 @@ def take_epochs(
     *,
     epochs: int = 1,
     seed: int | None = None,
-    engine: Literal["auto", "numpy", "numba"] = "auto",
-    real: numba.Real = "float64",
+    engine: EngineName = "auto",
+    dtype: DType = "float64",
     losses: bool = True,
     fast: bool = False,
+    devices: Devices | None = None,
 ) -> Epochs:
     """Simultaneous steps over batches as large as the model's own examples.
 
     The rows are taken in their order, or, with a `seed`, shuffled anew for each epoch;
     those left over at the end, fewer than a batch, are left out.  With `fast` the compiler
-    may add sums in any order.
+    may add sums in any order; `devices` share the rows of each batch, by the JAX engine.
 
     Shapes: inputs (N, inputs), targets (N, outputs).
 
-    Raises: InputError where the arrays do not fit the model, or it has no learning rate.
+    Raises: InputError where the arrays do not fit the model, or it has no learning rate;
+    NumericError when the loss or a parameter stops being finite.
     """
     import numpy
 
     leaves = [_only(model, "input"), _only(model, "target")]
-    batch = leaves[0].node.shape[0]
-    arrays = [numpy.ascontiguousarray(given, real) for given in (inputs, targets)]
+    arrays = [numpy.asarray(given) for given in (inputs, targets)]
     for leaf, array in zip(leaves, arrays, strict=True):
         _check_shape(leaf, array, len(arrays[0]))
+    batch = leaves[0].node.shape[0]
     batches = len(arrays[0]) // batch
-    run = on_arrays(model, needed_rate(model), "simultaneous")
     data = [leaf.node for leaf in leaves]
-    compiled, reason = None, "as asked"
-    if engine != "numpy":
-        try:
-            numba.check_installed()
-            compiled = numba.ArrayRun(run, data, real, losses, fast)
-        except numba.UnplannedError as refusal:
-            reason = str(refusal)
-    order = None if seed is None else numpy.random.default_rng(seed)
+    task = Task(
+        model,
+        needed_rate(model),
+        dtype=dtype,
+        count=batches * epochs,
+        data=tuple(data),
+        losses=losses,
+        fast=fast,
+        devices=devices,
+    )
+    start = prepare(engine, task)
+    arrays = [numpy.ascontiguousarray(array, dtype) for array in arrays]
+    run = start.run
+    chance = None if seed is None else numpy.random.default_rng(seed)
     found: list[float] = []
-    for _ in range(epochs if batches else 0):
-        if order is not None:
-            rows = order.permutation(len(arrays[0]))
-            taken = [array[rows] for array in arrays]
-        else:
-            taken = arrays
-        if compiled is not None:
-            run.values.update(zip(data, taken, strict=True))
-            found += compiled.take(batches, run.values)[:-1].tolist()
-            continue
-        for start in range(0, batches * batch, batch):
-            parts = (array[start : start + batch] for array in taken)
-            run.values.update(zip(data, parts, strict=True))
-            found += run.advance(1)
-    changed = {
-        number: run.values[leaf.node].ravel().tolist()
-        for number, leaf in enumerate(model.leaves)
-        if leaf.trained
-    }
-    name = "numpy" if compiled is None else "numba"
-    return Epochs(model.with_leaves(changed), tuple(found) if losses else (), name, reason)
+    # Rows that stay where they are can be handed over once.
+    rounds = [epochs] if chance is None else [1] * epochs
+    for number in rounds if batches else ():
+        rows = slice(None) if chance is None else chance.permutation(len(arrays[0]))
+        taken = (array[rows][: batches * batch] for array in arrays)
+        done = len(found)
+        found += run.epochs(dict(zip(data, taken, strict=True)), number)
+        _check_finite(run, found[done:], done, batches)
+    return Epochs(
+        trained(model, run), tuple(found) if losses else (), start.engine, start.reason, dtype
+    )
+
+
+def _check_finite(run: Run, losses: Sequence[float], done: int, batches: int) -> None:
+    """Raises: NumericError for the first loss or, at the end, parameter that is not finite."""
+    for number, loss in enumerate(losses, start=done):
+        if not math.isfinite(loss):
+            epoch, batch = divmod(number, batches)
+            check_finite(f"epoch {epoch + 1}, batch {batch + 1}", loss, {}, run.name_of)
+    changed = {node: run.values[node] for node in run.parameters}
+    check_finite("after these epochs", losses[-1] if losses else None, changed, run.name_of)
 
 
 def _only(model: Model, role: str) -> LeafValue:

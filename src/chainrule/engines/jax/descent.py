@@ -1,4 +1,4 @@
-"""Steps of gradient descent as one compiled function: `lax.scan` over the steps.
+"""Steps of gradient descent as one compiled function, a loop over steps or batches.
 
 What is compiled is the same descent on the same graph that the NumPy engine
 interprets.  Numbers are float64 or float32; the former is switched on for as long
@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy
@@ -19,115 +18,135 @@ from jax import lax
 from jax import numpy as jnp
 
 from chainrule.engines.descent import array_descent
-from chainrule.engines.jax.devices import Devices
 from chainrule.engines.jax.program import program
-from chainrule.engines.numpy import leaf_arrays
+from chainrule.engines.numpy import leaf_arrays, number
+from chainrule.engines.run import Run, Task, array_name
 from chainrule.errors import Fault, InputError
 from chainrule.graph.build import Builder
-from chainrule.graph.model import Model
 from chainrule.graph.node import Node
 
-__all__ = ["DType", "JaxDescent", "Ran"]
+__all__ = ["JaxRun"]
 
-DType = Literal["float64", "float32"]
+MOST = 100_000
+"""Steps in one call: as many losses are held on the device."""
 
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """What a run did: the losses on the way, and the trained leaves after it.
-
-    Shapes: losses (steps + 1,), the last after the last step; of epochs
-    (epochs, batches), each before its step.
-    """
-
-    losses: Any
-    parameters: dict[Node, Any]
+LONGEST = 3_000_000_000
+"""Scalar steps in one call, so that an interruption is heard."""
 
 
-class JaxDescent:
-    """Steps of gradient descent on `model`, compiled when they are first run.
+class JaxRun(Run):
+    """Steps of gradient descent, compiled when they are first taken.
 
-    `devices`, where they are given, share the rows of the inputs and targets among
-    them; without, everything is where JAX puts it.  Raises: InputError where the
+    The task's `devices`, where they are given, share the rows of the inputs and targets
+    among them; without, everything is where JAX puts it.  Raises: InputError where the
     rows cannot be shared evenly.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        rate: float,
-        order: str = "simultaneous",
-        dtype: DType = "float64",
-        devices: Devices | None = None,
-    ) -> None:
-        self._dtype = dtype
-        self._devices = devices
+    def __init__(self, task: Task) -> None:
+        model = task.model
+        self.most = max(1, min(MOST, LONGEST // model.scalar_size))
         symbol = Builder().variable(model.learning_rate_name)
-        self._values = {**leaf_arrays(model), symbol: rate}
-        self._trained = [leaf.node for leaf in model.leaves if leaf.trained]
+        values = {**leaf_arrays(model, task.dtype), symbol: number(task.rate, task.dtype)}
+        trained = [leaf.node for leaf in model.leaves if leaf.trained]
+        super().__init__(values, trained, array_name(model))
+        self._task = task
         self._tables = [
             leaf.node
             for role in ("input", "target")
             for leaf in model.leaves
             if leaf.role == role and len(leaf.node.shape) == 2
         ]
-        self._fixed = [node for node in self._values if node not in {*self._trained, *self._tables}]
-        if devices is not None:
-            _check_shared(self._tables, devices.count)
+        if task.devices is not None:
+            _check_shared(self._tables, task.devices.count)
+        self._moved: dict[Node, tuple[Any, jax.Array]] = {}
+        self._longest = 0
+        self._run_steps = self._compiled(self._steps, "size")
+        self._run_epochs = self._compiled(self._epochs, "count")
+        self._run_forward = self._compiled(self._evaluate)
+        self._run_backward = self._compiled(self._differentiate)
         with self._precision():
-            self._descent = array_descent(
-                model, symbol, order, functools.partial(program, dtype=dtype)
-            )
-            self._steps = self._compiled(self._run_steps)
-            self._epochs = self._compiled(self._run_epochs)
-            self._parameters = [self._placed(self._values[node]) for node in self._trained]
+            make = functools.partial(program, dtype=task.dtype)
+            self._descent = array_descent(model, symbol, task.order, make)
 
-    def run(self, count: int) -> Ran:
-        """`count` steps, each on all rows; the next run goes on from where this one ends."""
+    def advance(self, count: int) -> list[float]:
+        """`count` steps, at most `most`; the loss before each, if it is wanted."""
         with self._precision():
-            tables = [self._placed(self._values[node], shared=0) for node in self._tables]
-            return self._ran(self._steps(self._parameters, tables, self._given, count=count))
+            # A loop whose length is known runs faster; calls of all other lengths share one.
+            self._longest = max(self._longest, count)
+            other = None if count == self._longest else count
+            changed, losses = self._run_steps(self._leaves, other, size=self._longest)
+            self._keep(changed)
+            found: list[float] = numpy.asarray(losses)[:count].tolist()
+        return found
 
-    def run_epochs(self, inputs: Any, targets: Any, count: int = 1) -> Ran:
-        """`count` times through data, a step for as many rows as the model has examples.
-
-        What is left of the rows after the last whole batch is not used.
-
-        Shapes: inputs (n, i), targets (n, o), for a model of inputs (b, i) and
-        targets (b, o).  Raises: InputError where they have others.
-        """
-        data = _batches(self._tables, [inputs, targets])
+    def epochs(self, data: Mapping[Node, Any], count: int) -> list[float]:
+        """`count` times through data, which is moved to the devices once."""
         with self._precision():
-            batches = [self._placed(array, shared=1) for array in data]
-            return self._ran(self._epochs(self._parameters, batches, self._given, count=count))
+            batches = [
+                self._placed(array.reshape(-1, *leaf.shape), shared=1)
+                for leaf, array in data.items()
+            ]
+            changed, losses = self._run_epochs(self._leaves, batches, count=count)
+            self._keep(changed)
+            found: list[float] = numpy.ravel(losses).tolist()
+        return found
+
+    def loss(self) -> float:
+        """The loss of the numbers as they are."""
+        with self._precision():
+            return float(self._run_forward(self._leaves))
+
+    def gradients(self) -> Mapping[Node, Any]:
+        """The gradients that the next step will use."""
+        with self._precision():
+            found = self._run_backward(self._leaves)
+            return dict(zip(self.parameters, map(numpy.asarray, found), strict=True))
 
     # ------------------------------------------------------------------- what is traced
 
-    def _step(self, parameters: Any, tables: Any, given: Any) -> tuple[Any, Any]:
-        """One step: the new parameters, and the loss before it."""
-        loss, _, changed = self._descent.step(self._leaves(parameters, tables, given))
-        return [changed[node] for node in self._trained], loss
+    def _named(self, leaves: Sequence[Any]) -> dict[Node, Any]:
+        return dict(zip(self.values, leaves, strict=True))
 
-    def _leaves(self, parameters: Any, tables: Any, given: Any) -> dict[Node, Any]:
-        nodes = [*self._trained, *self._tables, *self._fixed]
-        return dict(zip(nodes, [*parameters, *tables, *given], strict=True))
+    def _evaluate(self, leaves: Sequence[Any]) -> Any:
+        return self._descent.evaluate(self._named(leaves))
 
-    def _run_steps(self, parameters: Any, tables: Any, given: Any, count: int) -> tuple[Any, Any]:
-        def one(parameters: Any, _: None) -> tuple[Any, Any]:
-            return self._step(parameters, tables, given)
+    def _differentiate(self, leaves: Sequence[Any]) -> list[Any]:
+        _, gradients, _ = self._descent.step(self._named(leaves))
+        return [gradients[node] for node in self.parameters]
 
-        parameters, losses = lax.scan(one, parameters, length=count)
-        last = self._descent.evaluate(self._leaves(parameters, tables, given))
-        return parameters, jnp.append(losses, last)
+    def _step(self, leaves: Mapping[Node, Any], parameters: Sequence[Any]) -> tuple[Any, Any]:
+        """One step: the new parameters, and the loss before it, if it is wanted."""
+        known = {**leaves, **dict(zip(self.parameters, parameters, strict=True))}
+        loss, _, changed = self._descent.step(known)
+        return [changed[node] for node in self.parameters], loss if self._task.losses else ()
 
-    def _run_epochs(self, parameters: Any, batches: Any, given: Any, count: int) -> tuple[Any, Any]:
+    def _steps(self, leaves: Sequence[Any], count: Any, size: int) -> tuple[Any, Any]:
+        named, wanted = self._named(leaves), self._task.losses
+
+        def one(place: Any, state: tuple[Any, Any]) -> tuple[Any, Any]:
+            parameters, losses = state
+            parameters, loss = self._step(named, parameters)
+            if wanted:
+                losses = lax.dynamic_update_index_in_dim(losses, loss, place, 0)
+            return parameters, losses
+
+        parameters = [named[node] for node in self.parameters]
+        losses = jnp.zeros(size if wanted else 0, self._task.dtype)
+        length = size if count is None else count
+        found: tuple[Any, Any] = lax.fori_loop(0, length, one, (parameters, losses))
+        return found
+
+    def _epochs(self, leaves: Sequence[Any], batches: Sequence[Any], count: int) -> Any:
+        named = self._named(leaves)
+
         def one(parameters: Any, tables: Any) -> tuple[Any, Any]:
-            return self._step(parameters, tables, given)
+            known = {**named, **dict(zip(self._task.data, tables, strict=True))}
+            return self._step(known, parameters)
 
         def epoch(parameters: Any, _: None) -> tuple[Any, Any]:
             return lax.scan(one, parameters, batches)
 
-        return lax.scan(epoch, parameters, length=count)
+        return lax.scan(epoch, [named[node] for node in self.parameters], length=count)
 
     # ------------------------------------------------------------------ around the trace
 
@@ -135,32 +154,41 @@ class JaxDescent:
     def _precision(self) -> Iterator[None]:
         """float64 where it is asked for, and float32 that is no less, as long as this lasts."""
         # GPUs and TPUs multiply matrices of float32 with fewer digits unless they are told.
-        with jax.enable_x64(self._dtype == "float64"), jax.default_matmul_precision("highest"):
+        double = self._task.dtype == "float64"
+        with jax.enable_x64(double), jax.default_matmul_precision("highest"):
             yield
 
-    def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        where = None if self._devices is None else self._devices.whole
+    def _compiled(self, function: Callable[..., Any], *static: str) -> Callable[..., Any]:
+        """The function, compiled when it is called for the first time."""
+        where = None if self._task.devices is None else self._task.devices.whole
         compiled: Callable[..., Any] = jax.jit(
-            function, static_argnames="count", out_shardings=where
+            function, static_argnames=static, out_shardings=where
         )
         return compiled
 
-    @functools.cached_property
-    def _given(self) -> list[Any]:
-        return [self._placed(self._values[node]) for node in self._fixed]
+    @property
+    def _leaves(self) -> list[jax.Array]:
+        return [self._on_device(node) for node in self.values]
 
-    def _placed(self, array: Any, shared: int | None = None) -> Any:
+    def _on_device(self, node: Node) -> jax.Array:
+        """A leaf's numbers, which are moved only when they are others than before."""
+        value = self.values[node]
+        known, array = self._moved.get(node, (None, None))
+        if array is None or known is not value:
+            array = self._placed(value, shared=0 if node in self._tables else None)
+            self._moved[node] = value, array
+        return array
+
+    def _placed(self, array: Any, shared: int | None = None) -> jax.Array:
         """The array on the devices, in rows along the axis `shared` or as a whole on each."""
-        typed = numpy.asarray(array, self._dtype)
-        return jnp.asarray(typed) if self._devices is None else self._devices.place(typed, shared)
+        typed = numpy.asarray(array, self._task.dtype)
+        devices = self._task.devices
+        return jnp.asarray(typed) if devices is None else devices.place(typed, shared)
 
-    def _ran(self, result: tuple[list[Any], Any]) -> Ran:
-        self._parameters, losses = result
-        found = {
-            node: numpy.asarray(array, "float64")
-            for node, array in zip(self._trained, self._parameters, strict=True)
-        }
-        return Ran(numpy.asarray(losses, "float64"), found)
+    def _keep(self, parameters: Sequence[jax.Array]) -> None:
+        for node, array in zip(self.parameters, parameters, strict=True):
+            self.values[node] = numpy.asarray(array)
+            self._moved[node] = self.values[node], array
 
 
 def _check_shared(tables: Sequence[Node], devices: int) -> None:
@@ -173,35 +201,3 @@ def _check_shared(tables: Sequence[Node], devices: int) -> None:
                     needs=f"a multiple of {devices} examples",
                 )
             )
-
-
-def _batches(tables: Sequence[Node], data: Sequence[Any]) -> list[Any]:
-    """The data cut into the batches that the model's tables hold.
-
-    Shapes: of each, (batches, b, columns).
-    """
-    if len(tables) != len(data):
-        what = f"the model has {len(tables)} tables of examples"
-        raise InputError(
-            Fault("ShapeError", what, needs="one of inputs and one of targets, for data to go into")
-        )
-    arrays = [numpy.asarray(array) for array in data]
-    found = " and ".join(str(array.shape) for array in arrays)
-    wanted = " and ".join(f"(n, {table.shape[1]})" for table in tables)
-    rows = {len(array) for array in arrays}
-    columns = [array.shape[1:] for array in arrays]
-    if len(rows) != 1 or columns != [table.shape[1:] for table in tables]:
-        raise InputError(
-            Fault("ShapeError", f"data of shapes {found}", needs=f"inputs and targets {wanted}")
-        )
-    batch = tables[0].shape[0]
-    count = min(rows) // batch
-    if not count:
-        raise InputError(
-            Fault(
-                "ShapeError",
-                f"data of shapes {found} are less than one batch",
-                needs=f"at least {batch} rows",
-            )
-        )
-    return [array[: count * batch].reshape(count, batch, *array.shape[1:]) for array in arrays]

@@ -114,7 +114,7 @@ def draw(shown: Curves) -> Figure:
     fonts = _Fonts()
     figure = Figure(figsize=(8, 7))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2, 3))
-    figure.suptitle(fonts.cut(shown.title, LONGEST_TITLE), x=0.02, ha="left", weight="bold")
+    figure.suptitle(fonts.cut(shown.title, LONGEST_TITLE), x=0.02, ha="left", size="x-large")
     upper.set_title(shown.losses_title, loc="left")
     lower.set_title(shown.parameters_title, loc="left")
     lower.set_xlabel(shown.step)
