@@ -12,7 +12,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.engines import numba
-from chainrule.engines.run import on_scalars
+from chainrule.engines.run import Task
 from cli.invoking import EXAMPLES, invoke, separately, succeed
 
 UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
@@ -80,14 +80,14 @@ def test_both_forms_of_a_script_print_the_same_names(folder: Path, what: str) ->
 def test_numba_is_the_text_that_is_compiled() -> None:
     model = cr.load("mazur")
     assert model.learning_rate is not None
-    run = numba.ScalarRun(on_scalars(model, model.learning_rate, "simultaneous"))
+    run = numba.prepare(Task(model, model.learning_rate))
+    assert isinstance(run, numba.ScalarRun)
     for options in ((), ("--what", "step"), ("--order", "simultaneous")):
         assert succeed("source", "mazur", "--lang", "numba", *options) == run.source
 
 
 def test_numba_need_not_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for package in ("numba", "llvmlite", "scipy"):
-        monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setitem(sys.modules, "numba", None)
     assert "def run(count, values, losses):" in succeed("source", "seed", "--lang", "numba")
 
 

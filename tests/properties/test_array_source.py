@@ -20,7 +20,8 @@ import chainrule as cr
 from chainrule import api
 from chainrule.differentiate.reverse import reverse
 from chainrule.differentiate.update import descend
-from chainrule.emit.array_program import ArrayProgram, Result
+from chainrule.emit import array_writer
+from chainrule.emit.array_program import ArrayProgram, Product, Result
 from chainrule.emit.array_writer import array_program
 from chainrule.emit.c_arrays import CArraysSource
 from chainrule.emit.straight_line import What, straight_line
@@ -145,6 +146,19 @@ def paired(program: ArrayProgram) -> list[tuple[Result, Any]]:
     return [(item, found[item.label]) for item in program.results]
 
 
+@pytest.mark.parametrize("seed", range(budgeted(40)))
+def test_a_product_is_the_sum_that_its_index_formula_says(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a step is written that the languages have no function for."""
+    model = graph(seed)
+    wanted = run_numpy(array_program(model, "gradient", "simultaneous"))
+    monkeypatch.setattr(array_writer, "PRODUCTS", ())
+    program = array_program(model, "gradient", "simultaneous")
+    assert not any(isinstance(item, Product) for item in program.statements)
+    assert_near(run_numpy(program), wanted, 1e-10)
+
+
 # ---------------------------------------------------------------------- other languages
 
 
@@ -196,6 +210,17 @@ def test_a_sequential_step_is_that_of_numpy(run: Any, tmp_path: Path) -> None:
     ]
     for program, arrays in zip(given, run(tmp_path, given), strict=True):
         assert_near(arrays, run_numpy(program), 1e-11)
+
+
+def test_c_computes_the_sum_of_an_index_formula(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(array_writer, "PRODUCTS", ())
+    models = [api.load("flowers"), *map(graph, range(budgeted(8)))]
+    given = [array_program(model, "gradient", "simultaneous") for model in models]
+    found = run_c(tmp_path, given)
+    for model, program, arrays in zip(models, given, found, strict=True):
+        assert_near(arrays, judged(model, program), 1e-13)
 
 
 def has_powers(program: ArrayProgram) -> bool:

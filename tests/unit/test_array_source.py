@@ -28,7 +28,9 @@ from chainrule.emit.c_arrays import CArraysSource
 from chainrule.emit.javascript_arrays import JavaScriptArraysSource
 from chainrule.emit.numpy import NumPySource
 from chainrule.graph.build import Builder
+from chainrule.primitives import REGISTRY, Linear, Select
 from chainrule.primitives.formula import parse
+from chainrule.primitives.index import contraction
 from unit.test_emit import STRANGE
 
 LANGUAGES: tuple[type[Any], ...] = (NumPySource, CArraysSource, JavaScriptArraysSource)
@@ -199,6 +201,30 @@ def test_more_than_a_program_holds_is_refused(
     assert str(error.value) == (
         f"SizeError: the model has {what}\n"
         "  needs: at most 10 to be written as a program\n"
+        "  try: `chainrule step` and `chainrule check` run it"
+    )
+
+
+def test_every_step_that_mixes_or_selects_can_be_written() -> None:
+    own = (
+        *(*array_writer.PRODUCTS, *array_writer.REDUCTIONS, *array_writer.JOINTS),
+        *(*array_writer.MOVES, "first_max"),
+    )
+    for name, record in REGISTRY.items():
+        if isinstance(record, Linear) and name not in own:
+            contraction(record.index, record.operands)
+        assert not isinstance(record, Select) or name in own
+
+
+def test_a_step_without_a_form_in_loops_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(array_writer, "JOINTS", ())
+    x = cr.var("x", [1.0, 2.0])
+    model = cr.model(cr.concat([x, x * x]).sum().named("E"))
+    with pytest.raises(cr.InputError) as error:
+        cr.source(model, form="arrays")
+    assert str(error.value) == (
+        "OptionError: a step of the model, concat, cannot be written as loops\n"
+        "  needs: steps whose index formulas are sums of products\n"
         "  try: `chainrule step` and `chainrule check` run it"
     )
 

@@ -6,6 +6,7 @@ sum.  Composites are differentiated as one step.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -36,7 +37,8 @@ from chainrule.graph.model import Model, Order
 from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.fold import constant_value
 from chainrule.graph.passes.merge import merge
-from chainrule.primitives import CONSTANT, Apply, Formula, Number, Pointwise, Symbol
+from chainrule.primitives import CONSTANT, Apply, Formula, Linear, Number, Pointwise, Symbol
+from chainrule.primitives.index import contraction
 
 __all__ = ["MOST_NUMBERS", "array_program"]
 
@@ -278,7 +280,40 @@ class _Writer:
             if step == "first_max":
                 return FirstMax(of=of, axes=axes, **about)
             return Reduction(of=of, operation=step, axes=axes, **about)
+        if isinstance(inner.primitive, Linear) and step not in MOVES:
+            return self._contracted(inner, about)
         return Entrywise(of=Entries(node.shape, reads.opened(node), reads.views), **about)
+
+    def _contracted(self, node: Node, about: Mapping[str, Any]) -> Computed:
+        """The sum of products that the index formula of a step says.
+
+        Raises: InputError for a step whose index formula is of another kind.
+        """
+        record = node.primitive
+        assert isinstance(record, Linear)
+        try:
+            rule = contraction(record.index, record.operands)
+        except ValueError:
+            raise InputError(
+                Fault(
+                    "OptionError",
+                    f"a step of the model, {record.name}, cannot be written as loops",
+                    needs="steps whose index formulas are sums of products",
+                    hint="`chainrule step` and `chainrule check` run it",
+                )
+            ) from None
+        indices = [*rule.result, *rule.summed]
+        sizes = rule.sizes([item.shape for item in node.inputs])
+        shape = tuple(sizes[index] for index in indices)
+        reads = _Reads(self.called)
+        factors = [
+            reads.symbol(reads.view(node.inputs[operand]).spread(shape, [*map(indices.index, own)]))
+            for operand, own in rule.factors
+        ]
+        product = functools.reduce(lambda left, right: Apply("mul", (left, right)), factors)
+        axes = tuple(range(len(rule.result), len(indices)))
+        of = Entries(shape, product, reads.views)
+        return Reduction(of=of, operation="sum", axes=axes, **about)
 
     def _joined(self, node: Node, about: Mapping[str, Any]) -> Computed:
         """The pieces of a padded array, or of several side by side."""
@@ -318,7 +353,10 @@ class _Reads:
         """`node` as it stands inside another formula, read through `moves`, the inner first."""
         if node not in self.called:
             return self.opened(node, moves)
-        view = self.view(node, moves)
+        return self.symbol(self.view(node, moves))
+
+    def symbol(self, view: View) -> Formula:
+        """A symbol that stands for a view."""
         symbol = view.array
         while self.views.setdefault(symbol, view) != view:
             symbol += "\N{PRIME}"
@@ -371,7 +409,7 @@ class _Parts:
     def _use_operands(self, node: Node) -> None:
         step = node.primitive.name
         for item in node.inputs:
-            if step in PRODUCTS:
+            if isinstance(node.primitive, Linear) and step not in (*MOVES, "sum", *JOINTS):
                 self._keep(item)
             elif step == "reshape" and changes_rows(item.shape, node.shape):
                 self._keep(item, moved=False)

@@ -39,7 +39,7 @@ MOST = 100_000
 
 
 def prepare(task: Task) -> ScalarRun | _Arrays:
-    """Steps of a model by compiled code.
+    """Steps of a model by compiled code, whose `source` can be read without numba.
 
     Raises: UnplannedError with the reason why this engine cannot take them.
     """
