@@ -46,6 +46,12 @@ def _matmul(draw: Any) -> Case:
 
 
 @st.composite
+def _batch_matmul(draw: Any) -> Case:
+    n, i, j, k = (draw(SIZES) for _ in range(4))
+    return ((n, i, k), (n, k, j)), {}
+
+
+@st.composite
 def _linear(draw: Any) -> Case:
     n, j, k = (draw(SIZES) for _ in range(3))
     return ((n, k), (j, k)), {}
@@ -107,8 +113,12 @@ def _concat(draw: Any) -> Case:
     return tuple((*shape[:axis], size, *shape[axis + 1 :]) for size in sizes), {"axis": axis}
 
 
+BILINEAR = ("matmul", "batch_matmul", "linear")
+"""The products of two operands."""
+
 CASES: Mapping[str, st.SearchStrategy[Case]] = {
     "matmul": _matmul(),
+    "batch_matmul": _batch_matmul(),
     "linear": _linear(),
     "sum": _reduction(),
     "broadcast": _broadcast(),
@@ -128,6 +138,19 @@ def _matmul_terms(shapes: Sequence[Shape]) -> Terms:
     (rows, inner), (_, columns) = shapes
     return [
         [((0, i * inner + k), (1, k * columns + j)) for k in range(inner)]
+        for i in range(rows)
+        for j in range(columns)
+    ]
+
+
+def _batch_matmul_terms(shapes: Sequence[Shape]) -> Terms:
+    (count, rows, inner), (_, _, columns) = shapes
+    return [
+        [
+            ((0, (n * rows + i) * inner + k), (1, (n * inner + k) * columns + j))
+            for k in range(inner)
+        ]
+        for n in range(count)
         for i in range(rows)
         for j in range(columns)
     ]
@@ -205,6 +228,7 @@ def _concat_terms(shapes: Sequence[Shape], axis: int) -> Terms:
 
 TERMS: Mapping[str, Callable[..., Terms]] = {
     "matmul": _matmul_terms,
+    "batch_matmul": _batch_matmul_terms,
     "linear": _linear_terms,
     "sum": _sum_terms,
     "broadcast": _broadcast_terms,

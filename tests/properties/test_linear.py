@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy
 import pytest
-from helpers.layouts import CASES, TERMS, Shape, Terms, selected
+from helpers.layouts import BILINEAR, CASES, TERMS, Shape, Terms, selected
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -159,7 +159,7 @@ def test_adjoint_identity(name: str, data: st.DataObject):
         numpy.dot(flat, step.run(found[operand]))
         for operand, flat in zip(step.operands, step.flat_operands, strict=True)
     )
-    degree = 2 if name in ("matmul", "linear") else 1
+    degree = 2 if name in BILINEAR else 1
     assert pulled == degree * numpy.dot(step.run(step.result), step.flat_seed)
 
 
@@ -183,7 +183,7 @@ def test_transpose_of_the_transpose(name: str, data: st.DataObject):
             moved = Step(step.op, step.operands, step.result, only, dict(step.values), step.seed)
             moved.values[operand] = step.values[v]
             assert step.run(again[node]) == pulled_back(moved, other, step.flat_seed)
-        if len(step.operands) == 2 and name in ("matmul", "linear"):
+        if name in BILINEAR:
             assert step.operands[1 - number] in again
 
 
@@ -219,6 +219,7 @@ def test_of_a_tie_the_first_entry_takes_all():
     [
         ("matmul", ((2, 3), (2, 3)), {}),
         ("matmul", ((2, 3), (3,)), {}),
+        ("batch_matmul", ((2, 2, 3), (3, 3, 2)), {}),
         ("linear", ((2, 3), (4, 2)), {}),
         ("broadcast", ((2, 3),), {"shape": (3, 3)}),
         ("broadcast", ((2, 3),), {"shape": (3,)}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from chainrule.errors import InputError
@@ -123,8 +124,12 @@ def test_faults_of_linear_steps_have_their_wording(op: Builder) -> None:
         "ShapeError: matmul: shapes () and (2, 5)\n  needs: vectors or matrices": lambda: op.matmul(
             op.variable("s"), b
         ),
-        "ShapeError: matmul: shapes (2, 5) and (1, 2, 3)\n  needs: vectors or matrices": lambda: (
-            op.matmul(b, op.variable("t", (1, 2, 3)))
+        "ShapeError: batch_matmul: inner sizes differ: (1, 2, 5) and (1, 2, 3)\n"
+        "  needs: y[n, i, j] = sum(k, a[n, i, k] * b[n, k, j])": lambda: op.matmul(
+            b, op.variable("t", (1, 2, 3))
+        ),
+        "ShapeError: matmul: shapes (3,) and (2,) differ\n  needs: equal axes, or 1": lambda: (
+            op.matmul(op.variable("p", (3, 2, 4)), op.variable("q", (2, 4, 5)))
         ),
         "ShapeError: broadcast: shape (4, 3) does not stretch to (4, 4)\n"
         "  needs: y[i, k] = x[i]": lambda: op.broadcast(a, (4, 4)),
@@ -154,13 +159,19 @@ def test_faults_of_linear_steps_have_their_wording(op: Builder) -> None:
         ((3,), (3, 4), (4,)),
         ((2, 3), (3,), (2,)),
         ((3,), (3,), ()),
+        ((5, 2, 3), (3, 4), (5, 2, 4)),
+        ((2, 3), (5, 3, 4), (5, 2, 4)),
+        ((6, 1, 2, 3), (5, 3, 4), (6, 5, 2, 4)),
+        ((3,), (5, 3, 4), (5, 4)),
+        ((5, 2, 3), (3,), (5, 2)),
+        ((0, 2, 3), (0, 3, 4), (0, 2, 4)),
     ],
 )
 def test_a_vector_is_a_row_on_the_left_and_a_column_on_the_right(
     op: Builder, left: tuple[int, ...], right: tuple[int, ...], result: tuple[int, ...]
 ) -> None:
     node = op.matmul(op.variable("a", left), op.variable("b", right))
-    assert node.shape == result
+    assert node.shape == result == (np.ones(left) @ np.ones(right)).shape
     check_graph([node])
 
 

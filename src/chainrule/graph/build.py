@@ -7,6 +7,7 @@ Every node is made here, and on the way the small passes `fold`, `recognise` and
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -83,7 +84,7 @@ class Builder:
         if isinstance(primitive, Pointwise):
             shape = inputs[0].shape
             if any([item.shape != shape for item in inputs]):  # noqa: C419 (faster, and hot)
-                shape = self._common_shape(name, inputs)
+                shape = self._common_shape(name, [item.shape for item in inputs])
                 inputs = tuple(self.broadcast(item, shape) for item in inputs)
             rewritten = fold_constants(self, primitive, inputs) or recognise(
                 self, primitive, inputs
@@ -119,14 +120,14 @@ class Builder:
 
         return self._shared.node(structure, make, named=name is not None)
 
-    def _common_shape(self, name: str, inputs: Sequence[Node]) -> Shape:
-        rank = max(len(item.shape) for item in inputs)
+    def _common_shape(self, name: str, shapes: Sequence[Shape]) -> Shape:
+        rank = max(map(len, shapes))
         common = [1] * rank
-        for item in inputs:
-            for axis, size in enumerate(item.shape, start=rank - len(item.shape)):
+        for shape in shapes:
+            for axis, size in enumerate(shape, start=rank - len(shape)):
                 if size != 1 and common[axis] not in (1, size):
-                    shapes = " and ".join(str(item.shape) for item in inputs)
-                    raise self._shape_error(name, "equal axes, or 1", f"shapes {shapes} differ")
+                    what = f"shapes {' and '.join(map(str, shapes))} differ"
+                    raise self._shape_error(name, "equal axes, or 1", what)
                 if size != 1:
                     common[axis] = size
         return tuple(common)
@@ -194,15 +195,31 @@ class Builder:
         return self.apply("linear", x, w)
 
     def matmul(self, a: Node, b: Node) -> Node:
-        """The matrix product; a vector is a row on the left and a column on the right."""
-        if not 1 <= len(a.shape) <= 2 or not 1 <= len(b.shape) <= 2:
+        """The matrix product of the last two axes; a vector is a row on the left, a column right.
+
+        Shapes: a (..., i, k), b (..., k, j), the result (..., i, j); leading axes are broadcast.
+        """
+        if not a.shape or not b.shape:
             raise self._shape_error(
                 "matmul", "vectors or matrices", f"shapes {a.shape} and {b.shape}"
             )
         rows = self.reshape(a, (1, *a.shape)) if len(a.shape) == 1 else a
         columns = self.reshape(b, (*b.shape, 1)) if len(b.shape) == 1 else b
-        product = self.apply("matmul", rows, columns)
-        return self.reshape(product, a.shape[:-1] + b.shape[1:])
+        leading = self._common_shape("matmul", [rows.shape[:-2], columns.shape[:-2]])
+        if len(columns.shape) == 2:  # one matrix for all rows
+            product = self.apply("matmul", self._flat(rows, 1), columns)
+        else:
+            rows, columns = (
+                self._flat(self.broadcast(item, leading + item.shape[-2:]), 2)
+                for item in (rows, columns)
+            )
+            product = self.apply("batch_matmul", rows, columns)
+        return self.reshape(product, leading + a.shape[-2:-1] + b.shape[-1:] * (len(b.shape) > 1))
+
+    def _flat(self, x: Node, kept: int) -> Node:
+        """`x` with all but the last `kept` axes as one."""
+        axis = len(x.shape) - kept
+        return self.reshape(x, (math.prod(x.shape[:axis]), *x.shape[axis:]))
 
     # ------------------------------------------------------------ formulas, composites
 

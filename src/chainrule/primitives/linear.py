@@ -76,6 +76,19 @@ _contracts(
 )
 
 _contracts(
+    "batch_matmul",
+    ("a", "b"),
+    "y[n, i, j] = sum(k, a[n, i, k] * b[n, k, j])",
+    kernel=lambda a, b: a @ b,
+    transpose=lambda op, g, a, b: (
+        op.matmul(g, op.transpose(b, (0, 2, 1))),
+        op.matmul(op.transpose(a, (0, 2, 1)), g),
+    ),
+    notation="Aₙ Bₙ",
+    source="Petersen and Pedersen (2012), The Matrix Cookbook, 2.4, once for each n",
+)
+
+_contracts(
     "linear",
     ("x", "w"),
     "y[n, j] = sum(k, w[j, k] * x[n, k])",

@@ -62,8 +62,8 @@ def unrolled_size(outputs: list[Node]) -> int:
     total = 0
     for node in topological(outputs):
         size = math.prod(node.shape)
-        if node.primitive.name in ("matmul", "linear"):
-            total += 2 * size * node.inputs[0].shape[1]
+        if node.primitive.name in ("matmul", "batch_matmul", "linear"):
+            total += 2 * size * node.inputs[0].shape[-1]
         elif node.primitive.name in ("sum", "max"):
             total += math.prod(node.inputs[0].shape)
         else:
