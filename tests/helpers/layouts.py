@@ -36,6 +36,25 @@ def flat(index: Sequence[int], shape: Shape) -> int:
     return place
 
 
+def slid(
+    whole: Shape,
+    size: Shape,
+    stride: Shape,
+    dilation: Shape,
+    padding: tuple[tuple[int, int], ...],
+) -> Shape:
+    """How many windows lie wholly within each padded axis: counted."""
+    return tuple(
+        sum(
+            start + (own - 1) * apart < length + before + after
+            for start in range(0, length + before + after, step)
+        )
+        for length, own, step, apart, (before, after) in zip(
+            whole, size, stride, dilation, padding, strict=True
+        )
+    )
+
+
 # ------------------------------------------------------------------------ the cases
 
 
@@ -113,7 +132,56 @@ def _concat(draw: Any) -> Case:
     return tuple((*shape[:axis], size, *shape[axis + 1 :]) for size in sizes), {"axis": axis}
 
 
-BILINEAR = ("matmul", "batch_matmul", "linear")
+@st.composite
+def _flip(draw: Any) -> Case:
+    shape = draw(SHAPES)
+    return (shape,), {"axes": tuple(axis for axis in range(len(shape)) if draw(st.booleans()))}
+
+
+@st.composite
+def _cumsum(draw: Any) -> Case:
+    shape = draw(SHAPES.filter(bool))
+    return (shape,), {"axis": draw(st.integers(0, len(shape) - 1))}
+
+
+@st.composite
+def _sliding(draw: Any, least: int) -> tuple[Shape, Shape, dict[str, Any]]:
+    """Axes that windows slide along, the size of a window, and how they slide."""
+    rank = draw(st.integers(least, 2))
+    size, stride, dilation = (tuple(draw(st.integers(1, 2)) for _ in range(rank)) for _ in range(3))
+    padding = tuple((draw(st.integers(-1, 2)), draw(st.integers(-1, 2))) for _ in range(rank))
+    whole = tuple(
+        max(1, (own - 1) * apart + 1 - before - after + draw(st.integers(0, 2)))
+        for own, apart, (before, after) in zip(size, dilation, padding, strict=True)
+    )
+    return whole, size, {"stride": stride, "dilation": dilation, "padding": padding}
+
+
+@st.composite
+def _windows(draw: Any) -> Case:
+    whole, size, sliding = draw(_sliding(0))
+    lead = draw(st.lists(SIZES, max_size=1).map(tuple))
+    return (lead + whole,), {"size": size, **sliding}
+
+
+@st.composite
+def _overlap_add(draw: Any) -> Case:
+    (shape,), attributes = draw(_windows())
+    size = attributes.pop("size")
+    lead = len(shape) - len(size)
+    counts = slid(shape[lead:], size, **attributes)
+    return (shape[:lead] + counts + size,), {**attributes, "shape": shape}
+
+
+@st.composite
+def _convolution(draw: Any) -> Case:
+    whole, size, sliding = draw(_sliding(1))
+    examples, groups, width, outs = (draw(st.integers(1, 2)) for _ in range(4))
+    x, w = (examples, groups * width, *whole), (groups * outs, width, *size)
+    return (x, w), {**sliding, "groups": groups}
+
+
+BILINEAR = ("matmul", "batch_matmul", "linear", "convolution")
 """The products of two operands."""
 
 CASES: Mapping[str, st.SearchStrategy[Case]] = {
@@ -121,12 +189,17 @@ CASES: Mapping[str, st.SearchStrategy[Case]] = {
     "batch_matmul": _batch_matmul(),
     "linear": _linear(),
     "sum": _reduction(),
+    "cumsum": _cumsum(),
     "broadcast": _broadcast(),
     "reshape": _reshape(),
     "transpose": _transpose(),
+    "flip": _flip(),
     "slice": _slice,
     "pad": _pad,
     "concat": _concat(),
+    "windows": _windows(),
+    "overlap_add": _overlap_add(),
+    "convolution": _convolution(),
     "max": _reduction(),
     "first_max": _reduction(),
 }
@@ -175,6 +248,17 @@ def _sum_terms(shapes: Sequence[Shape], axes: Shape) -> Terms:
     return list(terms.values())
 
 
+def _cumsum_terms(shapes: Sequence[Shape], axis: int) -> Terms:
+    (shape,) = shapes
+    return [
+        [
+            ((0, flat((*index[:axis], k, *index[axis + 1 :]), shape)),)
+            for k in range(index[axis] + 1)
+        ]
+        for index in indices(shape)
+    ]
+
+
 def _broadcast_terms(shapes: Sequence[Shape], shape: Shape) -> Terms:
     (operand,) = shapes
     skipped = len(shape) - len(operand)
@@ -195,6 +279,18 @@ def _transpose_terms(shapes: Sequence[Shape], permutation: Shape) -> Terms:
         [((0, flat([index[permutation.index(axis)] for axis in range(len(shape))], operand)),)]
         for index in indices(shape)
     ]
+
+
+def _flip_terms(shapes: Sequence[Shape], axes: Shape) -> Terms:
+    (shape,) = shapes
+
+    def turned(index: Shape) -> Shape:
+        return tuple(
+            size - 1 - at if axis in axes else at
+            for axis, (at, size) in enumerate(zip(index, shape, strict=True))
+        )
+
+    return [[((0, flat(turned(index), shape)),)] for index in indices(shape)]
 
 
 def _slice_terms(shapes: Sequence[Shape], start: Shape, step: Shape, shape: Shape) -> Terms:
@@ -226,17 +322,80 @@ def _concat_terms(shapes: Sequence[Shape], axis: int) -> Terms:
     return terms
 
 
+def _entry(
+    window: Shape,
+    inside: Shape,
+    whole: Shape,
+    stride: Shape,
+    dilation: Shape,
+    padding: tuple[tuple[int, int], ...],
+) -> Shape | None:
+    """Where an entry of a window lies in the array; None beside it."""
+    found = tuple(
+        i * step + p * apart - before
+        for i, p, step, apart, (before, _) in zip(
+            window, inside, stride, dilation, padding, strict=True
+        )
+    )
+    fits = all(0 <= at < size for at, size in zip(found, whole, strict=True))
+    return found if fits else None
+
+
+def _windows_terms(shapes: Sequence[Shape], size: Shape, **sliding: Any) -> Terms:
+    (shape,) = shapes
+    lead = len(shape) - len(size)
+    counts = slid(shape[lead:], size, **sliding)
+    terms: Terms = []
+    for index in indices(shape[:lead] + counts + size):
+        window, inside = index[lead : len(shape)], index[len(shape) :]
+        at = _entry(window, inside, shape[lead:], **sliding)
+        terms.append([] if at is None else [((0, flat(index[:lead] + at, shape)),)])
+    return terms
+
+
+def _overlap_add_terms(shapes: Sequence[Shape], shape: Shape, **sliding: Any) -> Terms:
+    (windows,) = shapes
+    terms: Terms = [[] for _ in indices(shape)]
+    size = windows[len(shape) :]
+    moved = _windows_terms([shape], size, **sliding)
+    by_inside = sorted(enumerate(moved), key=lambda each: each[0] % math.prod(size))
+    for place, row in by_inside:
+        for ((_, own),) in row:
+            terms[own].append(((0, place),))
+    return terms
+
+
+def _convolution_terms(shapes: Sequence[Shape], groups: int, **sliding: Any) -> Terms:
+    x, w = shapes
+    counts = slid(x[2:], w[2:], **sliding)
+    terms: Terms = []
+    for n, o, *window in indices((x[0], w[0], *counts)):
+        first = o * groups // w[0] * w[1]
+        own = []
+        for c, *inside in indices(w[1:]):
+            at = _entry(tuple(window), tuple(inside), x[2:], **sliding)
+            if at is not None:
+                own.append(((0, flat((n, first + c, *at), x)), (1, flat((o, c, *inside), w))))
+        terms.append(own)
+    return terms
+
+
 TERMS: Mapping[str, Callable[..., Terms]] = {
     "matmul": _matmul_terms,
     "batch_matmul": _batch_matmul_terms,
     "linear": _linear_terms,
     "sum": _sum_terms,
+    "cumsum": _cumsum_terms,
     "broadcast": _broadcast_terms,
     "reshape": _reshape_terms,
     "transpose": _transpose_terms,
+    "flip": _flip_terms,
     "slice": _slice_terms,
     "pad": _pad_terms,
     "concat": _concat_terms,
+    "windows": _windows_terms,
+    "overlap_add": _overlap_add_terms,
+    "convolution": _convolution_terms,
 }
 
 

@@ -214,6 +214,9 @@ def test_of_a_tie_the_first_entry_takes_all():
         assert [run[scalars[leaf]] for leaf in leaves[3 * number : 3 * number + 3]] == expected
 
 
+SLIDING = {"stride": (1,), "dilation": (1,), "padding": ((0, 0),)}
+
+
 @pytest.mark.parametrize(
     ("name", "shapes", "attributes"),
     [
@@ -227,6 +230,17 @@ def test_of_a_tie_the_first_entry_takes_all():
         ("slice", ((4,),), {"start": (1,), "step": (2,), "shape": (3,)}),
         ("slice", ((4,),), {"start": (-1,), "step": (1,), "shape": (2,)}),
         ("concat", ((2, 3), (3, 3)), {"axis": 1}),
+        ("flip", ((2, 3),), {"axes": (2,)}),
+        ("cumsum", ((2, 3),), {"axis": 2}),
+        ("windows", ((2, 3),), {"size": (4,), **SLIDING}),
+        ("windows", ((2, 3),), {"size": (2, 2), **SLIDING}),
+        ("windows", ((2, 3),), {"size": (0,), **SLIDING}),
+        ("overlap_add", ((2, 2, 2),), {"shape": (2, 4), **SLIDING}),
+        ("overlap_add", ((2, 2),), {"shape": (2, 3), **SLIDING}),
+        ("convolution", ((1, 3, 5), (2, 2, 3)), {"groups": 1, **SLIDING}),
+        ("convolution", ((1, 4, 5), (3, 2, 3)), {"groups": 2, **SLIDING}),
+        ("convolution", ((1, 2, 5), (3, 2)), {"groups": 1, **SLIDING}),
+        ("convolution", ((1, 2, 5), (3, 2, 6)), {"groups": 1, **SLIDING}),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(

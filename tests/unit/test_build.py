@@ -143,6 +143,21 @@ def test_faults_of_linear_steps_have_their_wording(op: Builder) -> None:
         ),
         "ShapeError: concat: shapes differ off axis 0: (4, 3) and (2, 5)\n"
         "  needs: y[i] = x[i], then the next operand's": lambda: op.concat(a, b, axis=0),
+        "ShapeError: convolution: 3 channels in x, 2 in w, 4 out, 1 groups: those of x are those of"
+        " w for each group, and groups divide those out\n"
+        "  needs: y[n, o, i, j] = sum(c, p, q, x[n, c, i*s + p*d - pad, j*s + q*d - pad]"
+        " * w[o, c, p, q])": lambda: op.convolution(
+            op.variable("x", (1, 3, 5)), op.variable("w", (4, 2, 3)), (1,), ((0, 0),), (1,)
+        ),
+        "ShapeError: windows: a window of 5 does not fit 3 entries with 0 before and 1 after\n"
+        "  needs: y[n, i, p] = x[n, i * stride + p * dilation - padding]": lambda: op.windows(
+            a, (3,), (1,), (2,), ((0, 1),)
+        ),
+        "ShapeError: windows: size (2,), stride (1, 1), dilation (1,), padding ((0, 0),):"
+        " one for each of the last axes of (4, 3)\n"
+        "  needs: y[n, i, p] = x[n, i * stride + p * dilation - padding]": lambda: op.windows(
+            a, (2,), (1, 1), (1,), ((0, 0),)
+        ),
         "ShapeError: slice: entries 2, step 1, 3 of them, leave (4, 3)\n"
         "  needs: y[i] = x[i * step + start]": lambda: op.slice(a, (2, 0), (1, 1), (3, 3)),
     }
@@ -180,6 +195,9 @@ def test_steps_that_change_nothing_are_not_made(op: Builder) -> None:
     assert op.broadcast(x, (2, 3)) is x
     assert op.reshape(x, (2, 3)) is x
     assert op.slice(x, (0, 0), (1, 1), (2, 3)) is x
+    assert op.pad(x, (0, 0), (1, 1), (2, 3)) is x
+    assert op.flip(s) is s
+    assert op.surrounded(x, ((0, 0),), 1.0) is x
     assert op.sum(s) is s
     assert op.max(s) is s
     assert op.sum(x, ()) is x

@@ -33,6 +33,7 @@ from chainrule.primitives.linear import normal_axes
 __all__ = ["Builder", "Operand"]
 
 Shape = tuple[int, ...]
+Padding = tuple[tuple[int, int], ...]
 Operand = Node | float
 
 
@@ -184,11 +185,70 @@ class Builder:
 
     def pad(self, x: Node, start: Shape, step: Shape, shape: Shape) -> Node:
         """`x` laid into zeros of `shape`: the transpose of `slice`."""
+        if shape == x.shape:
+            return x
         return self.apply("pad", x, start=start, step=step, shape=shape)
 
     def concat(self, *parts: Node, axis: int) -> Node:
         """The parts one after another along `axis`."""
         return self.apply("concat", *parts, axis=axis)
+
+    def flip(self, x: Node, axes: Shape | int | None = None) -> Node:
+        """`x` with the order of its entries reversed along `axes` (all by default)."""
+        counted = self._axes("flip", x, axes)
+        return self.apply("flip", x, axes=counted) if counted else x
+
+    def cumsum(self, x: Node, axis: int) -> Node:
+        """The sums of the entries along `axis` up to each, its own included."""
+        (counted,) = self._axes("cumsum", x, axis)
+        return self.apply("cumsum", x, axis=counted)
+
+    def surrounded(self, x: Node, padding: Padding, value: Operand) -> Node:
+        """`x` with so many entries of `value` before and after each of its last axes."""
+        filler = value if isinstance(value, Node) else self.constant(value)
+        for axis, sides in enumerate(padding, start=len(x.shape) - len(padding)):
+            before, after = (
+                self.broadcast(filler, (*x.shape[:axis], side, *x.shape[axis + 1 :]))
+                for side in sides
+            )
+            x = self.concat(before, x, after, axis=axis) if any(sides) else x
+        return x
+
+    def windows(
+        self, x: Node, size: Shape, stride: Shape, dilation: Shape, padding: Padding
+    ) -> Node:
+        """The windows that slide along the last axes of `x`, and are the last axes of the result.
+
+        Shapes: x (..., h, w), size (p, q), the result (..., i, j, p, q).
+        """
+        sliding = {"size": size, "stride": stride, "dilation": dilation, "padding": padding}
+        return self.apply("windows", x, **sliding)
+
+    def overlap_add(
+        self, x: Node, stride: Shape, dilation: Shape, padding: Padding, shape: Shape
+    ) -> Node:
+        """Windows added up where they lay in an array of `shape`: the transpose of `windows`."""
+        sliding = {"stride": stride, "dilation": dilation, "padding": padding, "shape": shape}
+        return self.apply("overlap_add", x, **sliding)
+
+    def convolution(
+        self,
+        x: Node,
+        w: Node,
+        stride: Shape,
+        padding: Padding,
+        dilation: Shape,
+        groups: int = 1,
+    ) -> Node:
+        """The convolution of `x` with `w`, as networks mean it: a correlation, `w` not turned.
+
+        `padding` is how many zeros come before and after each axis.
+
+        Shapes: x (n, groups · c, h, w), w (o, c, p, q), the result (n, o, i, j); any number of
+        axes from the third on.
+        """
+        sliding = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        return self.apply("convolution", x, w, **sliding)
 
     def linear(self, x: Node, w: Node) -> Node:
         """`x wᵀ`: x (n, k), w (m, k) with one row a unit."""

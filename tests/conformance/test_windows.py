@@ -1,0 +1,188 @@
+"""Convolutions, pools and running sums against PyTorch, with their gradients."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from chainrule.differentiate.reverse import reverse
+from chainrule.engines import numpy as arrays
+from chainrule.graph.build import Builder
+from chainrule.graph.check import check_graph
+from chainrule.graph.node import Node
+
+Step = Callable[..., Any]
+
+
+def both(
+    ours: Callable[..., Node], theirs: Step, *shapes: tuple[int, ...], whole: bool = False
+) -> None:
+    """The same value, the same gradients, and the same gradients of the gradients.
+
+    The numbers are `whole` where ties are wanted.
+    """
+    chance = np.random.default_rng(len(shapes))
+    op = Builder()
+    operands = [op.variable(f"x{number}", shape) for number, shape in enumerate(shapes)]
+    result = ours(op, *operands)
+
+    def numbers(shape: tuple[int, ...]) -> Any:
+        return chance.integers(-2, 3, shape) * 1.0 if whole else chance.normal(size=shape)
+
+    seeds = [
+        op.variable("g", result.shape),
+        *(op.variable(f"v{number}", shape) for number, shape in enumerate(shapes)),
+    ]
+    values = {node: numbers(node.shape) for node in (*operands, *seeds)}
+    tensors = [torch.tensor(values[node], requires_grad=True) for node in (*operands, *seeds)]
+    points, g, directions = (
+        tensors[: len(shapes)],
+        tensors[len(shapes)],
+        tensors[len(shapes) + 1 :],
+    )
+    expected = theirs(*points)
+    slopes = torch.autograd.grad(expected, points, g, create_graph=True)
+    along = sum((slope * v).sum() for slope, v in zip(slopes, directions, strict=True))
+    again = torch.autograd.grad(along, [*points, g], allow_unused=True)
+
+    found = reverse(op, result, operands, seeds[0])
+    parts = [op.sum(op.mul(found[node], v)) for node, v in zip(operands, seeds[1:], strict=True)]
+    total = parts[0]
+    for part in parts[1:]:
+        total = op.add(total, part)
+    second = reverse(op, total, [*operands, seeds[0]])
+    wanted = [result, *(found[node] for node in operands)]
+    judged = [expected, *slopes]
+    for node, by in zip([*operands, seeds[0]], again, strict=True):
+        if node in second:
+            wanted.append(second[node])
+            judged.append(by)
+        else:
+            assert by is None or not by.any()
+    check_graph(wanted)
+    run = arrays.run(wanted, values)
+    for node, by in zip(wanted, judged, strict=True):
+        assert node.shape == tuple(by.shape)
+        np.testing.assert_allclose(run[node], by.detach().numpy(), rtol=1e-10, atol=1e-12)
+
+
+OPTIONS = list(itertools.product((1, 2, 3), (0, 1, 2), (1, 2), (1, 2)))
+
+
+@pytest.mark.parametrize(("stride", "padding", "dilation", "groups"), OPTIONS)
+@pytest.mark.parametrize("rank", [1, 2])
+def test_convolution(rank: int, stride: int, padding: int, dilation: int, groups: int) -> None:
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    both(
+        lambda op, x, w: op.convolution(
+            x, w, (stride,) * rank, ((padding, padding),) * rank, (dilation,) * rank, groups
+        ),
+        lambda x, w: getattr(functional, f"conv{rank}d")(x, w, **options),
+        (2, 2 * groups, *(8, 6)[:rank]),
+        (3 * groups, 2, *(3, 2)[:rank]),
+    )
+
+
+def test_each_axis_has_its_own_options() -> None:
+    both(
+        lambda op, x, w: op.convolution(x, w, (2, 1), ((1, 1), (3, 3)), (1, 3), 4),
+        lambda x, w: functional.conv2d(x, w, None, (2, 1), (1, 3), (1, 3), 4),
+        (2, 4, 7, 5),
+        (8, 1, 3, 2),
+    )
+
+
+def test_padding_may_differ_before_and_after() -> None:
+    both(
+        lambda op, x, w: op.convolution(x, w, (1,), ((1, 2),), (1,)),
+        lambda x, w: functional.conv1d(functional.pad(x, (1, 2)), w),
+        (2, 3, 5),
+        (2, 3, 4),
+    )
+    both(
+        lambda op, x, w: op.convolution(x, w, (2,), ((-1, 1),), (1,)),
+        lambda x, w: functional.conv1d(functional.pad(x, (-1, 1)), w, stride=2),
+        (1, 2, 6),
+        (2, 2, 2),
+    )
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 1), (3, 1)])
+def test_a_transposed_convolution_is_the_adjoint(stride: int, padding: int) -> None:
+    op = Builder()
+    x, w = op.variable("x", (2, 3, 7, 7)), op.variable("w", (4, 3, 3, 3))
+    result = op.convolution(x, w, (stride,) * 2, ((padding, padding),) * 2, (1, 1))
+    g = op.variable("g", result.shape)
+    adjoint = reverse(op, result, [x], g)[x]
+    chance = np.random.default_rng(0)
+    values = {node: chance.normal(size=node.shape) for node in (g, w)}
+    rest = (7 + 2 * padding - 3) % stride
+    expected = functional.conv_transpose2d(
+        torch.tensor(values[g]), torch.tensor(values[w]), None, stride, padding, rest
+    )
+    np.testing.assert_allclose(arrays.run([adjoint], values)[adjoint], expected, rtol=1e-12)
+
+
+# ----------------------------------------------------------------------------- pools
+
+
+@pytest.mark.parametrize(
+    ("size", "stride", "padding"), [((2, 2), (2, 2), 0), ((3, 3), (2, 2), 1), ((3, 2), (1, 3), 1)]
+)
+def test_average_pool(size: tuple[int, int], stride: tuple[int, int], padding: int) -> None:
+    both(
+        lambda op, x: op.div(
+            op.sum(op.windows(x, size, stride, (1, 1), ((padding, padding),) * 2), (-2, -1)),
+            float(size[0] * size[1]),
+        ),
+        lambda x: functional.avg_pool2d(x, size, stride, padding),
+        (2, 3, 7, 8),
+    )
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["apart", "ties"])
+@pytest.mark.parametrize(
+    ("size", "stride", "padding", "dilation"),
+    [(2, 2, 0, 1), (3, 2, 1, 1), (3, 1, 1, 2), (2, 3, 1, 3)],
+)
+def test_max_pool(size: int, stride: int, padding: int, dilation: int, whole: bool) -> None:
+    """Of a tie the first entry of the window in row-major order takes all, as in PyTorch."""
+    both(
+        lambda op, x: op.max(
+            op.windows(
+                op.surrounded(x, ((padding, padding),) * 2, -math.inf),
+                *((size,) * 2, (stride,) * 2, (dilation,) * 2, ((0, 0),) * 2),
+            ),
+            (-2, -1),
+        ),
+        lambda x: functional.max_pool2d(x, size, stride, padding, dilation),
+        (2, 3, 9, 7),
+        whole=whole,
+    )
+
+
+# ---------------------------------------------------------------------- running sums
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_running_sum(axis: int) -> None:
+    both(lambda op, x: op.cumsum(x, axis), lambda x: torch.cumsum(x, axis), (3, 4, 2))
+
+
+@pytest.mark.parametrize("axes", [(0,), (0, 2), (-1,)])
+def test_flip(axes: tuple[int, ...]) -> None:
+    both(lambda op, x: op.flip(x, axes), lambda x: torch.flip(x, axes), (3, 4, 2))
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [((5, 2, 3), (5, 3, 4)), ((2, 1, 2, 3), (5, 3, 4)), ((2, 2, 3), (3, 4))]
+)
+def test_products_of_several_matrices(left: tuple[int, ...], right: tuple[int, ...]) -> None:
+    both(lambda op, a, b: op.matmul(a, b), lambda a, b: a @ b, left, right)
