@@ -22,7 +22,7 @@ SIZES = st.integers(1, 3)
 SHAPES = st.lists(SIZES, min_size=0, max_size=4).map(tuple)
 
 
-def indices(shape: Shape) -> list[tuple[int, ...]]:
+def places(shape: Shape) -> list[tuple[int, ...]]:
     """Every index of an array, row-major."""
     return list(itertools.product(*(range(size) for size in shape)))
 
@@ -133,6 +133,21 @@ def _concat(draw: Any) -> Case:
 
 
 @st.composite
+def _take(draw: Any) -> Case:
+    shape = draw(SHAPES.filter(bool))
+    axis = draw(st.integers(0, len(shape) - 1))
+    indices = draw(st.lists(st.integers(0, shape[axis] - 1), max_size=4))
+    return (shape,), {"indices": tuple(indices), "axis": axis}
+
+
+@st.composite
+def _scatter_add(draw: Any) -> Case:
+    (shape,), attributes = draw(_take())
+    axis, size = attributes["axis"], len(attributes["indices"])
+    return ((*shape[:axis], size, *shape[axis + 1 :]),), {**attributes, "size": shape[axis]}
+
+
+@st.composite
 def _flip(draw: Any) -> Case:
     shape = draw(SHAPES)
     return (shape,), {"axes": tuple(axis for axis in range(len(shape)) if draw(st.booleans()))}
@@ -197,6 +212,8 @@ CASES: Mapping[str, st.SearchStrategy[Case]] = {
     "slice": _slice,
     "pad": _pad,
     "concat": _concat(),
+    "take": _take(),
+    "scatter_add": _scatter_add(),
     "windows": _windows(),
     "overlap_add": _overlap_add(),
     "convolution": _convolution(),
@@ -241,8 +258,8 @@ def _linear_terms(shapes: Sequence[Shape]) -> Terms:
 def _sum_terms(shapes: Sequence[Shape], axes: Shape) -> Terms:
     (shape,) = shapes
     kept = [size for axis, size in enumerate(shape) if axis not in axes]
-    terms: dict[tuple[int, ...], list[Any]] = {index: [] for index in indices(tuple(kept))}
-    for index in indices(shape):
+    terms: dict[tuple[int, ...], list[Any]] = {index: [] for index in places(tuple(kept))}
+    for index in places(shape):
         outer = tuple(position for axis, position in enumerate(index) if axis not in axes)
         terms[outer].append(((0, flat(index, shape)),))
     return list(terms.values())
@@ -255,7 +272,7 @@ def _cumsum_terms(shapes: Sequence[Shape], axis: int) -> Terms:
             ((0, flat((*index[:axis], k, *index[axis + 1 :]), shape)),)
             for k in range(index[axis] + 1)
         ]
-        for index in indices(shape)
+        for index in places(shape)
     ]
 
 
@@ -264,7 +281,7 @@ def _broadcast_terms(shapes: Sequence[Shape], shape: Shape) -> Terms:
     skipped = len(shape) - len(operand)
     return [
         [((0, flat([min(p, s - 1) for p, s in zip(i[skipped:], operand, strict=True)], operand)),)]
-        for i in indices(shape)
+        for i in places(shape)
     ]
 
 
@@ -277,7 +294,7 @@ def _transpose_terms(shapes: Sequence[Shape], permutation: Shape) -> Terms:
     shape = tuple(operand[axis] for axis in permutation)
     return [
         [((0, flat([index[permutation.index(axis)] for axis in range(len(shape))], operand)),)]
-        for index in indices(shape)
+        for index in places(shape)
     ]
 
 
@@ -290,14 +307,35 @@ def _flip_terms(shapes: Sequence[Shape], axes: Shape) -> Terms:
             for axis, (at, size) in enumerate(zip(index, shape, strict=True))
         )
 
-    return [[((0, flat(turned(index), shape)),)] for index in indices(shape)]
+    return [[((0, flat(turned(index), shape)),)] for index in places(shape)]
+
+
+def _take_terms(shapes: Sequence[Shape], indices: Shape, axis: int) -> Terms:
+    (shape,) = shapes
+    taken = (*shape[:axis], len(indices), *shape[axis + 1 :])
+    return [
+        [((0, flat((*at[:axis], indices[at[axis]], *at[axis + 1 :]), shape)),)]
+        for at in places(taken)
+    ]
+
+
+def _scatter_add_terms(shapes: Sequence[Shape], indices: Shape, axis: int, size: int) -> Terms:
+    (shape,) = shapes
+    return [
+        [
+            ((0, flat((*at[:axis], number, *at[axis + 1 :]), shape)),)
+            for number, index in enumerate(indices)
+            if index == at[axis]
+        ]
+        for at in places((*shape[:axis], size, *shape[axis + 1 :]))
+    ]
 
 
 def _slice_terms(shapes: Sequence[Shape], start: Shape, step: Shape, shape: Shape) -> Terms:
     (operand,) = shapes
     return [
         [((0, flat([f + p * s for f, p, s in zip(start, i, step, strict=True)], operand)),)]
-        for i in indices(shape)
+        for i in places(shape)
     ]
 
 
@@ -305,16 +343,16 @@ def _pad_terms(shapes: Sequence[Shape], start: Shape, step: Shape, shape: Shape)
     (operand,) = shapes
     placed = {
         tuple(f + p * s for f, p, s in zip(start, index, step, strict=True)): place
-        for place, index in enumerate(indices(operand))
+        for place, index in enumerate(places(operand))
     }
-    return [[((0, placed[index]),)] if index in placed else [] for index in indices(shape)]
+    return [[((0, placed[index]),)] if index in placed else [] for index in places(shape)]
 
 
 def _concat_terms(shapes: Sequence[Shape], axis: int) -> Terms:
     ends = list(itertools.accumulate(shape[axis] for shape in shapes))
     whole = (*shapes[0][:axis], ends[-1], *shapes[0][axis + 1 :])
     terms: Terms = []
-    for index in indices(whole):
+    for index in places(whole):
         part = next(number for number, end in enumerate(ends) if index[axis] < end)
         before = ends[part] - shapes[part][axis]
         own = (*index[:axis], index[axis] - before, *index[axis + 1 :])
@@ -346,7 +384,7 @@ def _windows_terms(shapes: Sequence[Shape], size: Shape, **sliding: Any) -> Term
     lead = len(shape) - len(size)
     counts = slid(shape[lead:], size, **sliding)
     terms: Terms = []
-    for index in indices(shape[:lead] + counts + size):
+    for index in places(shape[:lead] + counts + size):
         window, inside = index[lead : len(shape)], index[len(shape) :]
         at = _entry(window, inside, shape[lead:], **sliding)
         terms.append([] if at is None else [((0, flat(index[:lead] + at, shape)),)])
@@ -355,7 +393,7 @@ def _windows_terms(shapes: Sequence[Shape], size: Shape, **sliding: Any) -> Term
 
 def _overlap_add_terms(shapes: Sequence[Shape], shape: Shape, **sliding: Any) -> Terms:
     (windows,) = shapes
-    terms: Terms = [[] for _ in indices(shape)]
+    terms: Terms = [[] for _ in places(shape)]
     size = windows[len(shape) :]
     moved = _windows_terms([shape], size, **sliding)
     by_inside = sorted(enumerate(moved), key=lambda each: each[0] % math.prod(size))
@@ -369,10 +407,10 @@ def _convolution_terms(shapes: Sequence[Shape], groups: int, **sliding: Any) -> 
     x, w = shapes
     counts = slid(x[2:], w[2:], **sliding)
     terms: Terms = []
-    for n, o, *window in indices((x[0], w[0], *counts)):
+    for n, o, *window in places((x[0], w[0], *counts)):
         first = o * groups // w[0] * w[1]
         own = []
-        for c, *inside in indices(w[1:]):
+        for c, *inside in places(w[1:]):
             at = _entry(tuple(window), tuple(inside), x[2:], **sliding)
             if at is not None:
                 own.append(((0, flat((n, first + c, *at), x)), (1, flat((o, c, *inside), w))))
@@ -393,6 +431,8 @@ TERMS: Mapping[str, Callable[..., Terms]] = {
     "slice": _slice_terms,
     "pad": _pad_terms,
     "concat": _concat_terms,
+    "take": _take_terms,
+    "scatter_add": _scatter_add_terms,
     "windows": _windows_terms,
     "overlap_add": _overlap_add_terms,
     "convolution": _convolution_terms,

@@ -143,6 +143,15 @@ def test_faults_of_linear_steps_have_their_wording(op: Builder) -> None:
         ),
         "ShapeError: concat: shapes differ off axis 0: (4, 3) and (2, 5)\n"
         "  needs: y[i] = x[i], then the next operand's": lambda: op.concat(a, b, axis=0),
+        "ShapeError: take: index 3 is none of 0 to 2\n  needs: y[m, i] = x[index[m], i]": lambda: (
+            op.take(a, (0, 3), 1)
+        ),
+        "ShapeError: scatter_add: 2 indices for 4 entries along axis 0 of (4, 3)\n"
+        "  needs: y[k, i] = sum(m, x[m, i]) where index[m] = k": lambda: op.scatter_add(
+            a, (0, 1), 0, 5
+        ),
+        "ShapeError: pick: indices (0, 3) of shape (2, 3)\n"
+        "  needs: 2 indices from 0 to 2": lambda: op.pick(op.variable("r", (2, 3)), (0, 3)),
         "ShapeError: convolution: 3 channels in x, 2 in w, 4 out, 1 groups: those of x are those of"
         " w for each group, and groups divide those out\n"
         "  needs: y[n, o, i, j] = sum(c, p, q, x[n, c, i*s + p*d - pad, j*s + q*d - pad]"

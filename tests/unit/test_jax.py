@@ -84,6 +84,8 @@ BESIDE = ((1, 1), (-1, 2))
         ("sum", {"axes": (0,)}),
         ("flip", {"axes": (1,)}),
         ("cumsum", {"axis": 1}),
+        ("take", {"indices": (3, 0, 3), "axis": 1}),
+        ("scatter_add", {"indices": (4, 0, 4, 1), "axis": 1, "size": 5}),
         ("windows", {"size": (2,), "stride": (1,), "dilation": (2,), "padding": ((1, 0),)}),
         ("windows", {"size": (2, 3), "stride": (2, 1), "dilation": (1, 1), "padding": BESIDE}),
         (

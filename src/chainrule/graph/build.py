@@ -193,6 +193,29 @@ class Builder:
         """The parts one after another along `axis`."""
         return self.apply("concat", *parts, axis=axis)
 
+    def take(self, x: Node, indices: Sequence[int], axis: int) -> Node:
+        """The entries of `x` that have these numbers along `axis`, in their order."""
+        (counted,) = self._axes("take", x, axis)
+        return self.apply("take", x, indices=tuple(map(int, indices)), axis=counted)
+
+    def scatter_add(self, x: Node, indices: Sequence[int], axis: int, size: int) -> Node:
+        """Entry `m` along `axis` added to number `indices[m]` of `size`; `take` transposed."""
+        (counted,) = self._axes("scatter_add", x, axis)
+        places = tuple(map(int, indices))
+        return self.apply("scatter_add", x, indices=places, axis=counted, size=size)
+
+    def pick(self, x: Node, indices: Sequence[int]) -> Node:
+        """Of each row of `x` one entry: number `indices[r]` along the last axis of row `r`.
+
+        Shapes: x (..., k), as many indices as rows, the result (...).
+        """
+        width, rows = x.shape[-1], math.prod(x.shape[:-1])
+        if len(indices) != rows or any(not 0 <= index < width for index in indices):
+            needs = f"{rows} indices from 0 to {width - 1}"
+            raise self._shape_error("pick", needs, f"indices {tuple(indices)} of shape {x.shape}")
+        places = [row * width + index for row, index in enumerate(indices)]
+        return self.reshape(self.take(self._flat(x, 0), places, 0), x.shape[:-1])
+
     def flip(self, x: Node, axes: Shape | int | None = None) -> Node:
         """`x` with the order of its entries reversed along `axes` (all by default)."""
         counted = self._axes("flip", x, axes)

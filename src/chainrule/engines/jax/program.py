@@ -76,9 +76,16 @@ def _convolution(
     )
 
 
+def _scatter_add(x: Any, indices: tuple[int, ...], axis: int, size: int) -> Any:
+    rows = jnp.moveaxis(x, axis, 0)
+    total = jnp.zeros((size, *rows.shape[1:]), x.dtype).at[jnp.array(indices, int)].add(rows)
+    return jnp.moveaxis(total, 0, axis)
+
+
 OWN: dict[str, Kernel] = {
     "erf": erf,
     "pad": _pad,
+    "scatter_add": _scatter_add,
     "windows": _windows,
     "overlap_add": _overlap_add,
     "convolution": _convolution,

@@ -24,7 +24,8 @@ DEEPEST = 12
 """Nesting beyond which an expression is given a name, so that it can be read."""
 
 MOVES = (
-    *("broadcast", "reshape", "transpose", "flip", "slice", "pad", "concat", "windows", "stop"),
+    *("broadcast", "reshape", "transpose", "flip", "slice", "pad", "concat", "take", "windows"),
+    "stop",
 )
 """Steps whose result is the operand's entries, under the operand's names."""
 

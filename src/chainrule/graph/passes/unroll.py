@@ -68,7 +68,7 @@ def unrolled_size(outputs: list[Node]) -> int:
             total += 2 * size * math.prod(node.inputs[1].shape[1:])
         elif node.primitive.name == "cumsum":
             total += size * node.shape[node.attributes["axis"]]
-        elif node.primitive.name in ("sum", "max", "overlap_add"):
+        elif node.primitive.name in ("sum", "max", "overlap_add", "scatter_add"):
             total += math.prod(node.inputs[0].shape)
         else:
             total += size

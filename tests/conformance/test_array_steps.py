@@ -1,4 +1,4 @@
-"""Convolutions, pools and running sums against PyTorch, with their gradients."""
+"""Convolutions, pools, look-ups and running sums against PyTorch, with their gradients."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import pytest
 import torch
 from torch.nn import functional
 
+from chainrule import api
 from chainrule.differentiate.reverse import reverse
 from chainrule.engines import numpy as arrays
 from chainrule.graph.build import Builder
 from chainrule.graph.check import check_graph
+from chainrule.graph.model import LeafValue, Model
 from chainrule.graph.node import Node
 
 Step = Callable[..., Any]
@@ -181,8 +183,102 @@ def test_flip(axes: tuple[int, ...]) -> None:
     both(lambda op, x: op.flip(x, axes), lambda x: torch.flip(x, axes), (3, 4, 2))
 
 
+# -------------------------------------------------------------------------- look-ups
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("indices", [(0, 1, 1, 0, 1), (1,), ()], ids=str)
+def test_take(axis: int, indices: tuple[int, ...]) -> None:
+    chosen = torch.tensor(indices, dtype=torch.int64)
+    both(
+        lambda op, x: op.take(x, indices, axis),
+        lambda x: torch.index_select(x, axis, chosen),
+        (2, 3, 4),
+    )
+    both(
+        lambda op, x: op.scatter_add(x, indices, axis, 3),
+        lambda x: torch.zeros(
+            [3 if at == axis % 3 else size for at, size in enumerate(x.shape)], dtype=x.dtype
+        ).index_add(axis, chosen, x),
+        tuple(len(indices) if at == axis % 3 else size for at, size in enumerate((2, 3, 4))),
+    )
+
+
+def test_embedding() -> None:
+    tokens = torch.tensor([[3, 1, 3], [0, 3, 4]])
+    both(
+        lambda op, table: op.reshape(op.take(table, tokens.flatten().tolist(), 0), (2, 3, 2)),
+        lambda table: functional.embedding(tokens, table),
+        (5, 2),
+    )
+
+
+def test_targets_by_index() -> None:
+    targets = torch.tensor([2, 0, 1, 2])
+    both(
+        lambda op, x: op.neg(
+            op.composite("mean", op.pick(op.composite("log_softmax", x), targets.tolist()))
+        ),
+        lambda x: functional.cross_entropy(x, targets),
+        (4, 3),
+    )
+
+
+# -------------------------------------------------------------------------- products
+
+
 @pytest.mark.parametrize(
     ("left", "right"), [((5, 2, 3), (5, 3, 4)), ((2, 1, 2, 3), (5, 3, 4)), ((2, 2, 3), (3, 4))]
 )
 def test_products_of_several_matrices(left: tuple[int, ...], right: tuple[int, ...]) -> None:
     both(lambda op, a, b: op.matmul(a, b), lambda a, b: a @ b, left, right)
+
+
+# ------------------------------------------------------------------------ in a network
+
+
+def network(chance: Any) -> Model:
+    """Convolution, relu, max pool, mean over each channel, layer, square."""
+    op = Builder()
+    x, w, v = (
+        op.variable("x", (1, 1, 4, 4)),
+        op.variable("w", (2, 1, 3, 3)),
+        op.variable("v", (3, 2)),
+    )
+    net = op.convolution(x, w, (1, 1), ((1, 1), (1, 1)), (1, 1))
+    h = op.named(op.relu(op.named(net, "net_h")), "h")
+    around = op.surrounded(h, ((1, 1), (1, 1)), -math.inf)
+    windows = op.windows(around, (3, 3), (2, 2), (1, 1), ((0, 0), (0, 0)))
+    p = op.named(op.max(windows, (-2, -1)), "p")
+    f = op.named(op.div(op.sum(p, (2, 3)), 4.0), "f")
+    loss = op.named(op.sum(op.pow(op.linear(f, v), 2.0)), "E")
+    leaves = tuple(
+        LeafValue(node, tuple(chance.normal(size=node.shape).ravel().tolist()), role, trained)
+        for node, role, trained in (
+            (x, "input", False),
+            (w, "parameter", True),
+            (v, "parameter", True),
+        )
+    )
+    return Model("image", loss, leaves, (h, p, f), learning_rate=0.01)
+
+
+def test_a_network_is_explained_checked_and_trained_by_every_engine() -> None:
+    model = network(np.random.default_rng(0))
+    assert api.check(model).passed
+    x, w, v = (
+        torch.tensor(leaf.values, dtype=torch.float64).reshape(leaf.node.shape)
+        for leaf in model.leaves
+    )
+    w.requires_grad_()
+    h = functional.relu(functional.conv2d(x, w, padding=1))
+    f = functional.max_pool2d(h, 3, 2, 1).mean((2, 3))
+    (by_w,) = torch.autograd.grad(((f @ v.T) ** 2).sum(), w)
+    found = api.explain(model, ["w[0,0,1,1]", "w[1,0,0,2]"])
+    got = [item.gradient for item in found.derivations]
+    assert got == pytest.approx([by_w[0, 0, 1, 1].item(), by_w[1, 0, 0, 2].item()], rel=1e-12)
+    expected = api.step(model, 2, engine="reference")
+    for engine in ("numpy", "numba", "jax"):
+        taken = api.step(model, 2, engine=engine)
+        assert taken.losses == pytest.approx(expected.losses, rel=1e-12)
+        assert taken.parameters == pytest.approx(expected.parameters, rel=1e-12)
