@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,7 +43,7 @@ def _counts(sizes: Shape, size: Shape, stride: Axes, dilation: Axes, padding: Pa
     return tuple(counts)
 
 
-def _ranks(x: Shape, **attributes: Sequence[Any]) -> int:
+def _rank(x: Shape, **attributes: Sequence[Any]) -> int:
     """On how many axes windows slide. Raises: ValueError where attributes do not say one each."""
     ranks = {len(attribute) for attribute in attributes.values()}
     (rank, *others) = ranks
@@ -76,7 +77,7 @@ def _padded(x: Any, padding: Padding) -> Any:
 
 
 def _windows_shape(x: Shape, size: Shape, stride: Axes, dilation: Axes, padding: Padding) -> Shape:
-    rank = _ranks(x, size=size, stride=stride, dilation=dilation, padding=padding)
+    rank = _rank(x, size=size, stride=stride, dilation=dilation, padding=padding)
     lead = len(x) - rank
     return x[:lead] + _counts(x[lead:], size, stride, dilation, padding) + size
 
@@ -97,7 +98,7 @@ def _windows_transpose(
 
 
 def _overlap_shape(x: Shape, stride: Axes, dilation: Axes, padding: Padding, shape: Shape) -> Shape:
-    rank = _ranks(shape, stride=stride, dilation=dilation, padding=padding)
+    rank = _rank(shape, stride=stride, dilation=dilation, padding=padding)
     if len(x) != len(shape) + rank:
         raise ValueError(f"{x} are no windows of {shape}: needs {len(shape) + rank} axes")
     expected = _windows_shape(shape, x[len(shape) :], stride, dilation, padding)
@@ -135,38 +136,41 @@ def _overlap_in_order(x: Any, **attributes: Any) -> Any:
     return numpy.where(covered, _overlap_kernel(x, **attributes, start=-0.0), 0.0)
 
 
+def _covering(
+    whole: int, count: int, own: int, step: int, apart: int, before: int
+) -> list[list[tuple[int, int]]]:
+    """For each entry of an axis: the windows that cover it, and which of theirs it is."""
+    found: list[list[tuple[int, int]]] = [[] for _ in range(whole)]
+    for p, i in itertools.product(range(own), range(count)):
+        at = i * step + p * apart - before
+        if 0 <= at < whole:
+            found[at].append((i, p))
+    return found
+
+
 def _overlap_terms(shapes: Sequence[Shape], attributes: Attributes) -> Rows:
     (x,), shape = shapes, attributes["shape"]
     stride, dilation, padding = (attributes[name] for name in ("stride", "dilation", "padding"))
-    rank = len(stride)
-    lead = len(shape) - rank
+    rank, lead = len(stride), len(shape) - len(stride)
+    counts, size = x[lead : lead + rank], x[lead + rank :]
+    starts = [before for before, _ in padding]
+    axes = list(map(_covering, shape[lead:], counts, size, stride, dilation, starts))
     steps, own = row_major(x), row_major(shape)
 
     def row(entry: int) -> list[Term]:
         index = [entry // step % whole for step, whole in zip(own, shape, strict=True)]
-        base = sum(at * step for at, step in zip(index[:lead], steps, strict=False))
-        axes = [
-            [
-                (at + before - p * apart) // step * outer + p * inner
-                for p in range(size)
-                if 0 <= at + before - p * apart < count * step
-                and (at + before - p * apart) % step == 0
-            ]
-            for at, (before, _), apart, step, count, size, outer, inner in zip(
-                index[lead:],
-                padding,
-                dilation,
-                stride,
-                x[lead : lead + rank],
-                x[lead + rank :],
-                steps[lead : lead + rank],
-                steps[lead + rank :],
-                strict=True,
-            )
+        covering = [axis[at] for axis, at in zip(axes, index[lead:], strict=True)]
+        return [
+            ((0, sum(map(operator.mul, steps, (*index[:lead], *_turned(pairs))))),)
+            for pairs in itertools.product(*covering)
         ]
-        return [((0, base + sum(places)),) for places in itertools.product(*axes)]
 
     return Rows(math.prod(shape), row)
+
+
+def _turned(pairs: Sequence[tuple[int, int]]) -> list[int]:
+    """All windows' numbers, then all places in them."""
+    return [pair[side] for side in (0, 1) for pair in pairs]
 
 
 def _overlap_transpose(
@@ -212,7 +216,7 @@ def _convolution_shape(
             " those of x are those of w for each group, and groups divide those out"
         )
     size = w[2:]
-    _ranks(size, size=size, stride=stride, padding=padding, dilation=dilation)
+    _rank(size, size=size, stride=stride, padding=padding, dilation=dilation)
     return (x[0], w[0], *_counts(x[2:], size, stride, dilation, padding))
 
 
