@@ -234,6 +234,74 @@ def test_products_of_several_matrices(left: tuple[int, ...], right: tuple[int, .
     both(lambda op, a, b: op.matmul(a, b), lambda a, b: a @ b, left, right)
 
 
+# ------------------------------------------------------------------------ composites
+
+
+def test_layer_norm() -> None:
+    both(
+        lambda op, x, scale, shift: op.composite("layer_norm", x, scale, shift, 1e-5),
+        lambda x, scale, shift: functional.layer_norm(x, (4,), scale, shift),
+        (2, 3, 4),
+        (4,),
+        (4,),
+    )
+
+
+@pytest.mark.parametrize("axes", [(), (4,), (2, 4)])
+def test_batch_norm(axes: tuple[int, ...]) -> None:
+    both(
+        lambda op, x, scale, shift: op.composite("batch_norm", x, scale, shift, 1e-5),
+        lambda x, scale, shift: functional.batch_norm(x, None, None, scale, shift, training=True),
+        (5, 3, *axes),
+        (3,),
+        (3,),
+    )
+    mean, variance = (0.5, -1.0, 2.0), (0.25, 1.5, 3.0)
+
+    def fixed(op: Builder, numbers: tuple[float, ...]) -> Node:
+        return op.concat(*(op.reshape(op.constant(own), (1,)) for own in numbers), axis=0)
+
+    both(
+        lambda op, x, scale, shift: op.composite(
+            "batch_norm_fixed", x, fixed(op, mean), fixed(op, variance), scale, shift, 1e-5
+        ),
+        lambda x, scale, shift: functional.batch_norm(
+            x, torch.tensor(mean).double(), torch.tensor(variance).double(), scale, shift
+        ),
+        (5, 3, *axes),
+        (3,),
+        (3,),
+    )
+
+
+@pytest.mark.parametrize("leading", [(), (2,), (2, 3)])
+def test_attention(leading: tuple[int, ...]) -> None:
+    both(
+        lambda op, q, k, v, mask: op.composite("attention", q, k, v, mask),
+        functional.scaled_dot_product_attention,
+        (*leading, 4, 2),
+        (*leading, 5, 2),
+        (*leading, 5, 3),
+        (4, 5),
+    )
+
+
+def test_a_key_that_is_hidden_has_no_share() -> None:
+    hidden = np.triu(np.full((4, 4), -math.inf), 1)
+    op = Builder()
+    q, k, v, mask = (op.variable(name, (4, 4)) for name in ("q", "k", "v", "mask"))
+    result = op.composite("attention", q, k, v, mask)
+    found = reverse(op, result, [q, k, v])
+    chance = np.random.default_rng(0)
+    values = {node: chance.normal(size=(4, 4)) for node in (q, k, v)} | {mask: hidden}
+    tensors = [torch.tensor(values[node], requires_grad=True) for node in (q, k, v)]
+    expected = functional.scaled_dot_product_attention(*tensors, is_causal=True)
+    run = arrays.run([result, *found.values()], values)
+    np.testing.assert_allclose(run[result], expected.detach(), rtol=1e-12)
+    for node, by in zip((q, k, v), torch.autograd.grad(expected.sum(), tensors), strict=True):
+        np.testing.assert_allclose(run[found[node]], by, rtol=1e-10, atol=1e-14)
+
+
 # ------------------------------------------------------------------------ in a network
 
 

@@ -280,6 +280,22 @@ def test_a_name_keeps_the_fold(op: Builder) -> None:
     assert named.fold.composite.name == "softmax"
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "layer_norm",
+            "ShapeError: sum: axes (-1,) do not fit 0 axes\n  needs: axes of the operand",
+        ),
+        ("attention", "ShapeError: matmul: shapes () and ()\n  needs: vectors or matrices"),
+    ],
+)
+def test_a_layer_of_one_number_is_refused(op: Builder, name: str, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        op.composite(name, *(op.variable(f"x{number}") for number in range(4)))
+    assert fault_of(caught.value) == said
+
+
 def test_a_composite_without_a_jacobian_is_its_steps(op: Builder) -> None:
     t, y = op.variable("t"), op.variable("y")
     node = op.composite("half_squared_error", t, y)
