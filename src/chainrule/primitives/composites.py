@@ -1,7 +1,7 @@
 """Composites: functions written in primitives, read as one factor until opened.
 
-Each works on the last axis of its operands.  `name` is called with every step
-inside that deserves a name of its own.
+Each works on the last axis of its operands unless it says otherwise.  `name` is called
+with every step inside that deserves a name of its own.
 """
 
 from __future__ import annotations
@@ -114,6 +114,49 @@ def _mean(op: Any, x: Any) -> Any:
     return op.div(op.sum(x), float(math.prod(x.shape)))
 
 
+def _standardised(op: Any, x: Any, axes: tuple[int, ...], epsilon: Any) -> Any:
+    """`x` less its mean along `axes`, in units of its standard deviation there."""
+    kept = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
+
+    def mean(entries: Any) -> Any:
+        total = op.sum(entries, axes)
+        count = math.prod(x.shape) // max(1, math.prod(total.shape))
+        return op.reshape(op.div(total, float(count)), kept)
+
+    centred = op.sub(x, mean(x))
+    return op.div(centred, op.sqrt(op.add(mean(op.pow(centred, 2.0)), epsilon)))
+
+
+def _layer_norm(op: Any, x: Any, scale: Any, shift: Any, epsilon: Any) -> Any:
+    return op.add(op.mul(_standardised(op, x, (_last(x),), epsilon), scale), shift)
+
+
+def _by_channel(op: Any, x: Any, row: Any) -> Any:
+    """One number for each channel of `x`, in an array that is broadcast to it."""
+    return op.reshape(row, (*row.shape, *(1 for _ in x.shape[2:])))
+
+
+def _batch_norm(op: Any, x: Any, scale: Any, shift: Any, epsilon: Any) -> Any:
+    axes = tuple(axis for axis in range(len(x.shape)) if axis != 1)
+    standard = _standardised(op, x, axes, epsilon)
+    return op.add(op.mul(standard, _by_channel(op, x, scale)), _by_channel(op, x, shift))
+
+
+def _batch_norm_fixed(
+    op: Any, x: Any, mean: Any, variance: Any, scale: Any, shift: Any, epsilon: Any
+) -> Any:
+    factor = op.div(scale, op.sqrt(op.add(variance, epsilon)))
+    centred = op.sub(x, _by_channel(op, x, mean))
+    return op.add(op.mul(centred, _by_channel(op, x, factor)), _by_channel(op, x, shift))
+
+
+def _attention(op: Any, q: Any, k: Any, v: Any, mask: Any) -> Any:
+    rank = len(k.shape)
+    turned = op.transpose(k, (*range(rank - 2), rank - 1, rank - 2))
+    scores = op.div(op.matmul(q, turned), math.sqrt(q.shape[-1]))
+    return op.matmul(op.composite("softmax", op.add(scores, mask)), v)
+
+
 def _binary_cross_entropy(op: Any, t: Any, y: Any) -> Any:
     return op.add(
         op.cross_entropy_term(t, y), op.cross_entropy_term(op.sub(1.0, t), op.sub(1.0, y))
@@ -148,6 +191,41 @@ MEAN = Composite(
     notation="mean x",
     formula="∂y/∂x[k] = 1/n",
     source="Any first course in statistics",
+)
+
+# ---------------------------------------------------------------- layers, of whole arrays
+
+LAYER_NORM = Composite(
+    "layer_norm",
+    ("x", "scale", "shift", "epsilon"),
+    define=_layer_norm,
+    notation="(x − mean x) / √(var x + ε) · γ + β",
+    formula="∂E/∂x = (γ g − mean(γ g) − x̂ mean(γ g x̂)) / √(var x + ε)",
+    source="Ba, Kiros, Hinton (2016), Layer normalization, eq. 3; along the last axis",
+)
+BATCH_NORM = Composite(
+    "batch_norm",
+    ("x", "scale", "shift", "epsilon"),
+    define=_batch_norm,
+    notation="(x − mean x) / √(var x + ε) · γ + β",
+    formula="∂E/∂x = (γ g − mean(γ g) − x̂ mean(γ g x̂)) / √(var x + ε)",
+    source="Ioffe and Szegedy (2015), Algorithm 1; along all axes but the second, the channels",
+)
+BATCH_NORM_FIXED = Composite(
+    "batch_norm_fixed",
+    ("x", "mean", "variance", "scale", "shift", "epsilon"),
+    define=_batch_norm_fixed,
+    notation="(x − μ) · γ / √(σ² + ε) + β",
+    formula="∂y/∂x = γ / √(σ² + ε)",
+    source="Ioffe and Szegedy (2015), Algorithm 2; the mean and variance of training",
+)
+ATTENTION = Composite(
+    "attention",
+    ("q", "k", "v", "mask"),
+    define=_attention,
+    notation="softmax(q kᵀ / √d + mask) v",
+    formula="∂E/∂s = p · (g vᵀ − ∑ p g vᵀ), p = softmax(s)",
+    source="Vaswani et al. (2017), Attention is all you need, eq. 1; −∞ in the mask hides a key",
 )
 
 # ------------------------------------------------------------------ losses, of one entry
@@ -247,6 +325,10 @@ COMPOSITES = {
         SOFTMAX,
         LOG_SOFTMAX,
         MEAN,
+        LAYER_NORM,
+        BATCH_NORM,
+        BATCH_NORM_FIXED,
+        ATTENTION,
         HALF_SQUARED_ERROR,
         SQUARED_ERROR,
         ABSOLUTE_ERROR,

@@ -17,7 +17,7 @@ from typing import Any
 
 from chainrule.primitives.record import Attributes, Rows, Shape, Term
 
-__all__ = ["Contraction", "contraction", "position", "positions"]
+__all__ = ["Contraction", "contraction", "position", "positions", "row_major"]
 
 _RESULT = re.compile(r"(\w+)\[([\w, ]+)\] = sum\(([\w, ]+), (.+)\)")
 _FACTOR = re.compile(r"(\w+)\[([\w, ]+)\]")
@@ -102,6 +102,11 @@ class Contraction:
             else 0
             for index in over
         ]
+
+
+def row_major(shape: Shape) -> list[int]:
+    """How far one step on each axis moves in the flat positions of an array."""
+    return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
 
 
 def position(flat: int, sizes: Sequence[int], strides: Sequence[int]) -> int:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from chainrule.primitives.index import contraction, position, positions
+from chainrule.primitives.index import contraction, position, positions, row_major
 from chainrule.primitives.namespace import namespace
 from chainrule.primitives.record import Attributes, Linear, Rows, Select, Shape, Term
 
@@ -32,8 +32,11 @@ def _without(shape: Shape, axes: Axes) -> Shape:
     return tuple(size for axis, size in enumerate(shape) if axis not in axes)
 
 
-def _strides(shape: Shape) -> list[int]:
-    return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+def _of_axes(shape: Shape, axes: Axes) -> Shape:
+    """The shape. Raises: ValueError where it lacks one of the axes, counted from the front."""
+    if any(not 0 <= axis < len(shape) for axis in axes):
+        raise ValueError(f"axes {axes} do not fit {len(shape)} axes")
+    return shape
 
 
 def _kept(shape: Shape, axes: Axes) -> Shape:
@@ -76,6 +79,19 @@ _contracts(
 )
 
 _contracts(
+    "batch_matmul",
+    ("a", "b"),
+    "y[n, i, j] = sum(k, a[n, i, k] * b[n, k, j])",
+    kernel=lambda a, b: a @ b,
+    transpose=lambda op, g, a, b: (
+        op.matmul(g, op.transpose(b, (0, 2, 1))),
+        op.matmul(op.transpose(a, (0, 2, 1)), g),
+    ),
+    notation="Aₙ Bₙ",
+    source="Petersen and Pedersen (2012), The Matrix Cookbook, 2.4, once for each n",
+)
+
+_contracts(
     "linear",
     ("x", "w"),
     "y[n, j] = sum(k, w[j, k] * x[n, k])",
@@ -97,7 +113,7 @@ def sum_terms(shapes: Sequence[Shape], attributes: Attributes) -> Rows:
     (shape,) = shapes
     axes = attributes["axes"]
     kept = [axis for axis in range(len(shape)) if axis not in axes]
-    strides = _strides(shape)
+    strides = row_major(shape)
     sizes, outer = [shape[axis] for axis in kept], [strides[axis] for axis in kept]
     inner = positions([shape[axis] for axis in axes], [strides[axis] for axis in axes])
 
@@ -136,6 +152,34 @@ Linear(
 )
 
 
+def _cumsum_terms(shapes: Sequence[Shape], attributes: Attributes) -> Rows:
+    (shape,), axis = shapes, attributes["axis"]
+    step = row_major(shape)[axis]
+
+    def row(entry: int) -> list[Term]:
+        count = entry // step % shape[axis]
+        return [((0, entry - back * step),) for back in range(count, -1, -1)]
+
+    return Rows(math.prod(shape), row)
+
+
+def _cumsum_transpose(op: Any, g: Any, x: Any, axis: int) -> tuple[Any]:
+    return (op.flip(op.cumsum(op.flip(g, (axis,)), axis), (axis,)),)
+
+
+Linear(
+    "cumsum",
+    ("x",),
+    index="y[i] = sum(k <= i, x[k])",
+    shape=lambda x, axis: _of_axes(x, (axis,)),
+    kernel=lambda x, axis: namespace(x).cumsum(x, axis=axis),
+    terms=_cumsum_terms,
+    transpose=_cumsum_transpose,
+    notation="∑ x, so far",
+    source="Blelloch (1990), Prefix sums and their applications, 1",
+)
+
+
 def _broadcast_kernel(x: Any, shape: Shape) -> Any:
     return namespace(x).broadcast_to(x, shape)
 
@@ -152,7 +196,7 @@ def _broadcast_terms(shapes: Sequence[Shape], attributes: Attributes) -> Rows:
     aligned = (1,) * (len(shape) - len(x)) + x
     strides = [
         stride if own == size else 0
-        for own, size, stride in zip(aligned, shape, _strides(aligned), strict=True)
+        for own, size, stride in zip(aligned, shape, row_major(aligned), strict=True)
     ]
     return Rows(math.prod(shape), lambda entry: [((0, position(entry, shape, strides)),)])
 
@@ -213,9 +257,19 @@ Linear(
     notation="xᵀ",
     source="A permutation's transpose is its inverse",
 )
+Linear(
+    "flip",
+    ("x",),
+    index="y[i] = x[size - 1 - i]",
+    shape=lambda x, axes: _of_axes(x, axes),
+    kernel=lambda x, axes: namespace(x).flip(x, axis=axes),
+    transpose=lambda op, g, x, axes: (op.flip(g, axes),),
+    notation="x, reversed",
+    source="Turned round twice is as it was",
+)
 
 
-def _windows(start: Axes, step: Axes, shape: Shape) -> tuple[slice, ...]:
+def _selected(start: Axes, step: Axes, shape: Shape) -> tuple[slice, ...]:
     return tuple(
         slice(first, first + (size - 1) * stride + 1 if size else first, stride)
         for first, stride, size in zip(start, step, shape, strict=True)
@@ -233,7 +287,7 @@ def _pad_kernel(x: Any, start: Axes, step: Axes, shape: Shape) -> Any:
     import numpy
 
     result = numpy.zeros(shape, dtype=x.dtype)
-    result[_windows(start, step, x.shape)] = x
+    result[_selected(start, step, x.shape)] = x
     return result
 
 
@@ -242,7 +296,7 @@ Linear(
     ("x",),
     index="y[i] = x[i * step + start]",
     shape=_slice_shape,
-    kernel=lambda x, start, step, shape: x[_windows(start, step, shape)],
+    kernel=lambda x, start, step, shape: x[_selected(start, step, shape)],
     transpose=lambda op, g, x, start, step, shape: (op.pad(g, start, step, x.shape),),
     notation="x[start::step]",
     source="The transpose of a slice pads with zeros",

@@ -19,6 +19,8 @@ from chainrule.primitives.formula import interpret
 
 __all__ = ["program"]
 
+Padding = tuple[tuple[int, int], ...]
+
 
 def _pad(x: Any, start: tuple[int, ...], step: tuple[int, ...], shape: tuple[int, ...]) -> Any:
     placed = [
@@ -28,8 +30,67 @@ def _pad(x: Any, start: tuple[int, ...], step: tuple[int, ...], shape: tuple[int
     return lax.pad(x, jnp.zeros((), x.dtype), placed)
 
 
-OWN: dict[str, Kernel] = {"erf": erf, "pad": _pad}
-"""The steps that NumPy works entry by entry or in place."""
+def _windows(
+    x: Any,
+    size: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    padding: Padding,
+) -> Any:
+    lead, rank = x.ndim - len(size), len(size)
+    around = [(0, 0, 0)] * lead + [(before, after, 0) for before, after in padding]
+    found = lax.pad(x, jnp.zeros((), x.dtype), around)
+    for axis, (own, step, apart) in enumerate(zip(size, stride, dilation, strict=True)):
+        at = lead + 2 * axis  # each axis before has become two
+        count = (found.shape[at] - (own - 1) * apart - 1) // step + 1
+        places = step * jnp.arange(count)[:, None] + apart * jnp.arange(own)
+        found = jnp.take(found, places, axis=at)
+    axes = [lead + 2 * axis + inner for inner in (0, 1) for axis in range(rank)]
+    return found.transpose((*range(lead), *axes))
+
+
+def _overlap_add(
+    x: Any,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    padding: Padding,
+    shape: tuple[int, ...],
+) -> Any:
+    windows = functools.partial(
+        _windows, size=x.shape[len(shape) :], stride=stride, dilation=dilation, padding=padding
+    )
+    (found,) = jax.linear_transpose(windows, jnp.zeros(shape, x.dtype))(x)
+    return found
+
+
+def _convolution(
+    x: Any,
+    w: Any,
+    stride: tuple[int, ...],
+    padding: Padding,
+    dilation: tuple[int, ...],
+    groups: int,
+) -> Any:
+    return lax.conv_general_dilated(
+        x, w, stride, padding, rhs_dilation=dilation, feature_group_count=groups
+    )
+
+
+def _scatter_add(x: Any, indices: tuple[int, ...], axis: int, size: int) -> Any:
+    rows = jnp.moveaxis(x, axis, 0)
+    total = jnp.zeros((size, *rows.shape[1:]), x.dtype).at[jnp.array(indices, int)].add(rows)
+    return jnp.moveaxis(total, 0, axis)
+
+
+OWN: dict[str, Kernel] = {
+    "erf": erf,
+    "pad": _pad,
+    "scatter_add": _scatter_add,
+    "windows": _windows,
+    "overlap_add": _overlap_add,
+    "convolution": _convolution,
+}
+"""The steps that NumPy works entry by entry, in place, or by a view."""
 
 
 def _kernel(primitive: Primitive) -> Kernel:

@@ -155,6 +155,18 @@ def _reshape(op: Builder, x: Value, *shape: Value) -> Node:
     return op.reshape(node, tuple(rest if size == -1 else size for size in sizes))
 
 
+# ---------------------------------------------------------------- composites of whole arrays
+
+_LAYERS = ("layer_norm", "batch_norm", "batch_norm_fixed", "attention")
+
+
+def _layer(name: str) -> Known:
+    def apply(op: Builder, *values: Value) -> Node:
+        return op.composite(name, *(array(op, value) for value in values))
+
+    return Known(name, COMPOSITES[name].operands, apply)
+
+
 # -------------------------------------------------------------------------------- losses
 
 _OPERAND_NAMES = {"t": "target", "y": "output", "z": "logits", "x": "logits"}
@@ -223,6 +235,7 @@ def _table() -> dict[str, Known]:
         Known("transpose", ("x",), _transpose),
         Known("reshape", ("x",), _reshape, variadic=True),
         *map(_normalised, ("softmax", "log_softmax")),
+        *map(_layer, _LAYERS),
     ]
     table = {record.name: record for record in records}
     for name, record in COMPOSITES.items():

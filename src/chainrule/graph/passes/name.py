@@ -23,7 +23,10 @@ __all__ = ["name_quantities", "net_name"]
 DEEPEST = 12
 """Nesting beyond which an expression is given a name, so that it can be read."""
 
-MOVES = ("broadcast", "reshape", "transpose", "slice", "pad", "concat", "stop")
+MOVES = (
+    *("broadcast", "reshape", "transpose", "flip", "slice", "pad", "concat", "take", "windows"),
+    "stop",
+)
 """Steps whose result is the operand's entries, under the operand's names."""
 
 

@@ -62,9 +62,13 @@ def unrolled_size(outputs: list[Node]) -> int:
     total = 0
     for node in topological(outputs):
         size = math.prod(node.shape)
-        if node.primitive.name in ("matmul", "linear"):
-            total += 2 * size * node.inputs[0].shape[1]
-        elif node.primitive.name in ("sum", "max"):
+        if node.primitive.name in ("matmul", "batch_matmul", "linear"):
+            total += 2 * size * node.inputs[0].shape[-1]
+        elif node.primitive.name == "convolution":
+            total += 2 * size * math.prod(node.inputs[1].shape[1:])
+        elif node.primitive.name == "cumsum":
+            total += size * node.shape[node.attributes["axis"]]
+        elif node.primitive.name in ("sum", "max", "overlap_add", "scatter_add"):
             total += math.prod(node.inputs[0].shape)
         else:
             total += size

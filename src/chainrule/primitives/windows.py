@@ -1,0 +1,366 @@
+"""Windows that slide along the last axes of an array, and what is made of them: convolution.
+
+Window `i` begins at `i * stride - padding` and takes every `dilation`-th entry; what lies
+beside the array is 0.  `padding` is how much is put before and after each axis; less than
+nothing cuts off.  A pool is a reduction over windows, and both transposes of a convolution
+are convolutions, so that an adjoint is an ordinary node at any order.
+
+Source: Dumoulin and Visin (2016), A guide to convolution arithmetic for deep learning.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from chainrule.primitives.index import row_major
+from chainrule.primitives.record import Attributes, Linear, Rows, Shape, Term
+
+__all__: list[str] = []
+
+Axes = tuple[int, ...]
+Padding = tuple[tuple[int, int], ...]
+
+
+def _counts(sizes: Shape, size: Shape, stride: Axes, dilation: Axes, padding: Padding) -> Shape:
+    """How many windows fit on each axis. Raises: ValueError where none does."""
+    counts = []
+    for whole, own, step, apart, (before, after) in zip(
+        sizes, size, stride, dilation, padding, strict=True
+    ):
+        if own < 1 or step < 1 or apart < 1:
+            raise ValueError(f"size {size}, stride {stride}, dilation {dilation}: at least 1 each")
+        left = whole + before + after - (own - 1) * apart - 1
+        if left < 0:
+            raise ValueError(
+                f"a window of {(own - 1) * apart + 1} does not fit"
+                f" {whole} entries with {before} before and {after} after"
+            )
+        counts.append(left // step + 1)
+    return tuple(counts)
+
+
+def _rank(x: Shape, **attributes: Sequence[Any]) -> int:
+    """On how many axes windows slide. Raises: ValueError where attributes do not say one each."""
+    ranks = {len(attribute) for attribute in attributes.values()}
+    (rank, *others) = ranks
+    if others or rank > len(x):
+        said = ", ".join(f"{name} {tuple(value)}" for name, value in attributes.items())
+        raise ValueError(f"{said}: one for each of the last axes of {x}")
+    return rank
+
+
+def _padded(x: Any, padding: Padding) -> Any:
+    """The last axes with zeros before and after; less than none cuts off."""
+    import numpy
+
+    lead = x.ndim - len(padding)
+    sizes = [*x.shape[:lead]]
+    sources: list[Any] = []
+    targets: list[Any] = []
+    for whole, (before, after) in zip(x.shape[lead:], padding, strict=True):
+        start, stop = max(0, -before), min(whole, whole + after)
+        sizes.append(whole + before + after)
+        sources.append(slice(start, max(start, stop)))
+        targets.append(slice(start + before, max(start, stop) + before))
+    if all(side <= 0 for pair in padding for side in pair):
+        return x[(..., *sources)]
+    result: Any = numpy.zeros(sizes, x.dtype)
+    result[(..., *targets)] = x[(..., *sources)]
+    return result
+
+
+# -------------------------------------------------------------------------- windows
+
+
+def _windows_shape(x: Shape, size: Shape, stride: Axes, dilation: Axes, padding: Padding) -> Shape:
+    rank = _rank(x, size=size, stride=stride, dilation=dilation, padding=padding)
+    lead = len(x) - rank
+    return x[:lead] + _counts(x[lead:], size, stride, dilation, padding) + size
+
+
+def _windows_kernel(x: Any, size: Shape, stride: Axes, dilation: Axes, padding: Padding) -> Any:
+    import numpy
+
+    spans = [(own - 1) * apart + 1 for own, apart in zip(size, dilation, strict=True)]
+    axes = tuple(range(x.ndim - len(size), x.ndim))
+    view: Any = numpy.lib.stride_tricks.sliding_window_view(_padded(x, padding), spans, axes)
+    return view[(..., *(slice(None, None, step) for step in (*stride, *dilation)))]
+
+
+def _windows_transpose(
+    op: Any, g: Any, x: Any, size: Shape, stride: Axes, dilation: Axes, padding: Padding
+) -> tuple[Any]:
+    return (op.overlap_add(g, stride, dilation, padding, x.shape),)
+
+
+def _overlap_shape(x: Shape, stride: Axes, dilation: Axes, padding: Padding, shape: Shape) -> Shape:
+    rank = _rank(shape, stride=stride, dilation=dilation, padding=padding)
+    if len(x) != len(shape) + rank:
+        raise ValueError(f"{x} are no windows of {shape}: needs {len(shape) + rank} axes")
+    expected = _windows_shape(shape, x[len(shape) :], stride, dilation, padding)
+    if x != expected:
+        raise ValueError(f"{x} are no windows of {shape}: those are {expected}")
+    return shape
+
+
+def _overlap_kernel(
+    x: Any, stride: Axes, dilation: Axes, padding: Padding, shape: Shape, start: float = 0.0
+) -> Any:
+    import numpy
+
+    rank, lead = len(stride), len(shape) - len(stride)
+    counts, size = x.shape[lead : lead + rank], x.shape[lead + rank :]
+    padded = [
+        whole + before + after for whole, (before, after) in zip(shape[lead:], padding, strict=True)
+    ]
+    total: Any = numpy.full((*shape[:lead], *padded), start, x.dtype)
+    for at in itertools.product(*map(range, size)):
+        starts = [own * apart for own, apart in zip(at, dilation, strict=True)]
+        places = [
+            slice(first, first + (count - 1) * step + 1, step)
+            for first, count, step in zip(starts, counts, stride, strict=True)
+        ]
+        total[(..., *places)] += x[(..., *at)]
+    return _padded(total, tuple((-before, -after) for before, after in padding))
+
+
+def _overlap_in_order(x: Any, **attributes: Any) -> Any:
+    import numpy
+
+    # -0.0 is what can be added to without a trace, to a sum of nothing but -0.0 too.
+    covered = _overlap_kernel(numpy.ones_like(x), **attributes) > 0
+    return numpy.where(covered, _overlap_kernel(x, **attributes, start=-0.0), 0.0)
+
+
+def _covering(
+    whole: int, count: int, own: int, step: int, apart: int, before: int
+) -> list[list[tuple[int, int]]]:
+    """For each entry of an axis: the windows that cover it, and which of theirs it is."""
+    found: list[list[tuple[int, int]]] = [[] for _ in range(whole)]
+    for p, i in itertools.product(range(own), range(count)):
+        at = i * step + p * apart - before
+        if 0 <= at < whole:
+            found[at].append((i, p))
+    return found
+
+
+def _overlap_terms(shapes: Sequence[Shape], attributes: Attributes) -> Rows:
+    (x,), shape = shapes, attributes["shape"]
+    stride, dilation, padding = (attributes[name] for name in ("stride", "dilation", "padding"))
+    rank, lead = len(stride), len(shape) - len(stride)
+    counts, size = x[lead : lead + rank], x[lead + rank :]
+    starts = [before for before, _ in padding]
+    axes = list(map(_covering, shape[lead:], counts, size, stride, dilation, starts))
+    steps, own = row_major(x), row_major(shape)
+
+    def row(entry: int) -> list[Term]:
+        index = [entry // step % whole for step, whole in zip(own, shape, strict=True)]
+        covering = [axis[at] for axis, at in zip(axes, index[lead:], strict=True)]
+        return [
+            ((0, sum(map(operator.mul, steps, (*index[:lead], *_turned(pairs))))),)
+            for pairs in itertools.product(*covering)
+        ]
+
+    return Rows(math.prod(shape), row)
+
+
+def _turned(pairs: Sequence[tuple[int, int]]) -> list[int]:
+    """All windows' numbers, then all places in them."""
+    return [pair[side] for side in (0, 1) for pair in pairs]
+
+
+def _overlap_transpose(
+    op: Any, g: Any, x: Any, stride: Axes, dilation: Axes, padding: Padding, shape: Shape
+) -> tuple[Any]:
+    return (op.windows(g, x.shape[len(shape) :], stride, dilation, padding),)
+
+
+Linear(
+    "windows",
+    ("x",),
+    index="y[n, i, p] = x[n, i * stride + p * dilation - padding]",
+    shape=_windows_shape,
+    kernel=_windows_kernel,
+    transpose=_windows_transpose,
+    notation="x, in windows",
+    source="Dumoulin and Visin (2016), A guide to convolution arithmetic, 2 and 3",
+)
+Linear(
+    "overlap_add",
+    ("x",),
+    index="y[n, h] = sum(i, p, x[n, i, p]) where i * stride + p * dilation - padding = h",
+    shape=_overlap_shape,
+    kernel=_overlap_kernel,
+    terms=_overlap_terms,
+    in_order=_overlap_in_order,
+    transpose=_overlap_transpose,
+    notation="windows x, added up",
+    source="The transpose of taking windows adds them where they lay",
+)
+
+# ---------------------------------------------------------------------- convolution
+
+
+def _convolution_shape(
+    x: Shape, w: Shape, stride: Axes, padding: Padding, dilation: Axes, groups: int
+) -> Shape:
+    if len(x) != len(w) or len(x) < 3:
+        raise ValueError(f"x {x} and w {w}: x (n, c, ...) and w (o, c, ...) of equal rank")
+    if groups < 1 or x[1] != w[1] * groups or w[0] % groups:
+        raise ValueError(
+            f"{x[1]} channels in x, {w[1]} in w, {w[0]} out, {groups} groups:"
+            " those of x are those of w for each group, and groups divide those out"
+        )
+    size = w[2:]
+    _rank(size, size=size, stride=stride, padding=padding, dilation=dilation)
+    return (x[0], w[0], *_counts(x[2:], size, stride, dilation, padding))
+
+
+def _convolution_kernel(
+    x: Any, w: Any, stride: Axes, padding: Padding, dilation: Axes, groups: int
+) -> Any:
+    """One matrix product a group, of the windows as columns (im2col).
+
+    Source: Chellapilla, Puri, Simard (2006), High performance convolutional neural networks
+    for document processing, 3.
+    """
+    import numpy
+
+    windows = _windows_kernel(x, w.shape[2:], stride, dilation, padding)
+    rank = len(stride)
+    inside = (1, *range(2 + rank, 2 + 2 * rank))
+    width, outs = w.shape[1], w.shape[0] // groups
+    # The columns are laid out by tensordot; along the longer axes that is the fewer, longer runs.
+    wide = math.prod(windows.shape[2 : 2 + rank]) >= math.prod(w.shape[2:])
+    parts = []
+    for group in range(groups):
+        own = windows[:, group * width : (group + 1) * width]
+        rows = w[group * outs : (group + 1) * outs]
+        if wide:
+            part = numpy.tensordot(rows, own, (range(1, w.ndim), inside))  # o, n, i, j
+        else:
+            part = numpy.moveaxis(numpy.tensordot(own, rows, (inside, range(1, w.ndim))), -1, 0)
+        parts.append(part)
+    whole = parts[0] if groups == 1 else numpy.concatenate(parts)
+    return numpy.moveaxis(whole, 0, 1)
+
+
+def _convolution_in_order(
+    x: Any, w: Any, stride: Axes, padding: Padding, dilation: Axes, groups: int
+) -> Any:
+    import numpy
+
+    size, outs = w.shape[2:], len(w) // groups
+    around = (size, stride, dilation, padding)
+    windows = _windows_kernel(x, *around)
+    windows = windows.reshape(len(x), groups, -1, *windows.shape[2:])
+    inside = _windows_kernel(numpy.ones(x.shape[2:]), *around) > 0
+    places = inside.shape[: len(size)]
+    rows = w.reshape(groups, outs, *w.shape[1:], *(1 for _ in size))
+    # -0.0 is what can be added to without a trace, to a sum of nothing but -0.0 too.
+    total = numpy.full((len(x), groups, outs, *places), -0.0)
+    for c, *at in itertools.product(*map(range, w.shape[1:])):
+        product = windows[(slice(None), slice(None), None, c, ..., *at)] * rows[:, :, c, *at]
+        total += numpy.where(inside[(..., *at)], product, -0.0)
+    covered = inside.any(tuple(range(len(size), 2 * len(size)))) & (w.shape[1] > 0)
+    return numpy.where(covered, total, 0.0).reshape(len(x), len(w), *places)
+
+
+def _convolution_terms(shapes: Sequence[Shape], attributes: Attributes) -> Rows:
+    import numpy
+
+    x, w = shapes
+    shape = _convolution_shape(x, w, **attributes)
+    stride, padding, dilation = (attributes[name] for name in ("stride", "padding", "dilation"))
+    # The places of one channel of one example, from 1; 0 is the zero of padding.
+    plane, inside = math.prod(x[2:]), math.prod(w[2:])
+    numbered = numpy.arange(1, plane + 1).reshape(x[2:])
+    windows = _windows_kernel(numbered, w[2:], stride, dilation, padding)
+    outs = w[0] // attributes["groups"]
+
+    def row(entry: int) -> list[Term]:
+        n, o, *at = (int(place) for place in numpy.unravel_index(entry, shape))
+        places = windows[tuple(at)].ravel().tolist()
+        first = n * x[1] + o // outs * w[1]
+        return [
+            (
+                (0, (first + c) * plane + place - 1),
+                (1, (o * w[1] + c) * inside + number),
+            )
+            for c in range(w[1])
+            for number, place in enumerate(places)
+            if place
+        ]
+
+    return Rows(math.prod(shape), row)
+
+
+def _convolution_transpose(
+    op: Any,
+    g: Any,
+    x: Any,
+    w: Any,
+    stride: Axes,
+    padding: Padding,
+    dilation: Axes,
+    groups: int,
+) -> tuple[Any, Any]:
+    """Both shares are convolutions.
+
+    For x: of `g`, zeros between its entries, with `w` turned round.  For w: of `x` with `g`,
+    examples in the place of channels, stride and dilation changed over.
+
+    Source: Dumoulin and Visin (2016), 4.
+    """
+    sizes, size = x.shape[2:], w.shape[2:]
+    axes, ones = tuple(range(2, 2 + len(size))), (1,) * len(size)
+    starts = [before for before, _ in padding]
+    spans = [(own - 1) * apart for own, apart in zip(size, dilation, strict=True)]
+    reach = [(count - 1) * step + 1 for count, step in zip(g.shape[2:], stride, strict=True)]
+    apart = op.pad(g, (0,) * len(g.shape), (1, 1, *stride), (*g.shape[:2], *reach))
+    around = tuple(
+        (span - start, whole - own + start)
+        for span, start, whole, own in zip(spans, starts, sizes, reach, strict=True)
+    )
+    of_x = op.convolution(
+        apart, _swapped(op, op.flip(w, axes), 0, groups), ones, around, dilation, groups
+    )
+    within = tuple(
+        (start, span + own - whole - start)
+        for span, start, whole, own in zip(spans, starts, sizes, reach, strict=True)
+    )
+    of_w = op.convolution(
+        _swapped(op, x, 1, groups), _swapped(op, g, 1, 1), dilation, within, stride, groups
+    )
+    return of_x, _swapped(op, of_w, 1, 1)
+
+
+def _swapped(op: Any, x: Any, axis: int, groups: int) -> Any:
+    """The first two axes changed over, the groups that lie along `axis` left where they are."""
+    first, second, *rest = x.shape
+    if axis == 0:
+        split, order = (groups, first // groups, second), (0, 2, 1)
+        merged = (groups * second, first // groups)
+    else:
+        split, order = (first, groups, second // groups), (2, 1, 0)
+        merged = (second // groups, groups * first)
+    axes = (*order, *range(3, 3 + len(rest)))
+    return op.reshape(op.transpose(op.reshape(x, (*split, *rest)), axes), (*merged, *rest))
+
+
+Linear(
+    "convolution",
+    ("x", "w"),
+    index="y[n, o, i, j] = sum(c, p, q, x[n, c, i*s + p*d - pad, j*s + q*d - pad] * w[o, c, p, q])",
+    shape=_convolution_shape,
+    kernel=_convolution_kernel,
+    terms=_convolution_terms,
+    in_order=_convolution_in_order,
+    transpose=_convolution_transpose,
+    notation="x ∗ W",
+    source="Dumoulin and Visin (2016), A guide to convolution arithmetic, 2 to 5",
+)
