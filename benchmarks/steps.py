@@ -15,7 +15,7 @@ from works import Work
 SECONDS = 0.03
 """How long one measurement lasts, at least."""
 
-FIRST = ("seed", "784-128-10, batch 128")
+FIRST = ("seed", "4-16-3, batch 16", "784-128-10, batch 128")
 """The works whose time to the first step is measured."""
 
 TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
@@ -49,7 +49,10 @@ def _measured(work: Work, peers: list[Peer], repeats: int) -> dict[str, float]:
 
 
 def first_steps(chosen: list[Work], repeats: int) -> dict[str, dict[str, float]]:
-    """Seconds from the start of a process to the end of its first epoch."""
+    """Seconds from the start of a process to the end of its first epoch.
+
+    Where a peer keeps what it compiled, once with and once without.
+    """
     peers, _ = present()
     found = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -59,11 +62,14 @@ def first_steps(chosen: list[Work], repeats: int) -> dict[str, dict[str, float]]
             file = Path(folder) / "work.npz"
             work.save(file)
             script = str(Path(__file__).with_name("first.py"))
-            rows = {"python -c 'import numpy'": process("-c", "import numpy")} | {
-                peer.name: process(script, peer.name, str(file))
-                for peer in peers
-                if peer.takes(work) and not peer.is_limit
-            }
+            rows = {"python -c 'import numpy'": process("-c", "import numpy")}
+            for peer in peers:
+                if peer.takes(work) and not peer.is_limit:
+                    rows[peer.name] = process(script, peer.name, str(file))
+                    if peer.cache is not None:
+                        rows[f"{peer.name}, nothing kept"] = process(
+                            script, peer.name, str(file), emptied=peer.cache
+                        )
             found[work.name] = medians(rows, repeats)
     return found
 

@@ -8,6 +8,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -41,11 +42,21 @@ def timed(function: Callable[[], Any]) -> Callable[[], float]:
     return run
 
 
-def process(*arguments: str) -> Callable[[], float]:
-    """A whole process, from its start to its end, in seconds."""
+def process(*arguments: str, emptied: str | None = None) -> Callable[[], float]:
+    """A whole process, from its start to its end, in seconds.
+
+    `emptied` is the variable that names a cache, which is then an empty folder each time.
+    """
 
     def run() -> None:
-        subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+        with tempfile.TemporaryDirectory() as folder:
+            own = {} if emptied is None else {emptied: folder}
+            subprocess.run(
+                [sys.executable, *arguments],
+                check=True,
+                stdout=subprocess.DEVNULL,
+                env={**os.environ, **own},
+            )
 
     return timed(run)
 

@@ -29,6 +29,8 @@ class Peer:
     packages: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     is_limit: bool = False
+    cache: str | None = None
+    """The variable that says where it keeps what it compiled."""
 
     @property
     def missing(self) -> str | None:
@@ -73,6 +75,11 @@ PEERS = (
     Peer("micrograd", "scalars", ("micrograd",)),
     Peer("chainrule reference", "engine_reference"),
     Peer(BASE, "engine_numpy"),
-    Peer("chainrule numba", "engine_numba", ("numba", "scipy", "threadpoolctl")),
+    Peer(
+        "chainrule numba",
+        "engine_numba",
+        ("numba", "scipy", "threadpoolctl"),
+        cache="CHAINRULE_CACHE",
+    ),
     Peer("chainrule jax", "engine_jax", ("jax", "chainrule.engines.jax.descent")),
 )
