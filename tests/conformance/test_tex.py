@@ -162,7 +162,8 @@ def test_hostile_words_act_nowhere(program: str, language: Language, tmp_path: P
     assert "Missing character" not in log
     assert "(/etc/passwd" not in log
     text = shown(tmp_path)
-    assert "All of it." in text
+    # Between words there is room but no character, which some fonts let go unnoticed.
+    assert "Allofit." in text.replace(" ", "")
     assert "root:" not in text
 
 
