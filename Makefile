@@ -45,11 +45,14 @@ compilers:
 	  gcc libc6-dev nodejs >/dev/null; } || \
 	  echo "no C compiler or no Node, and no way to install it: its tests are skipped"
 
+# On all processors; a worker that has nothing left to do takes tests over from another.
+PYTEST = $(BIN)/python -m pytest -n auto --dist worksteal
+
 test: lint tex browser compilers
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-long: lint tex browser compilers
-	CHAINRULE_TEST_BUDGET=10 $(BIN)/python -m pytest
+	CHAINRULE_TEST_BUDGET=10 $(PYTEST)
 
 docs: $(VENV)/installed
 	$(BIN)/python docs/generate.py
