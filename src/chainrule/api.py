@@ -462,7 +462,7 @@ def _numba_source(model: Model, what: What | None, order: Order, form: Form) -> 
                 "OptionError",
                 f"the numba engine does not take this model: {refusal}",
                 needs="a model that it can plan",
-                hint="python, c and javascript write every model",
+                hint="choose python, c or javascript",
             )
         ) from None
 

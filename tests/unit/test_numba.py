@@ -11,7 +11,6 @@ import pytest
 import chainrule as cr
 from chainrule.emit import plan as plans
 from chainrule.engines import choice
-from chainrule.engines import numba as engine
 from chainrule.engines.numba import ArrayRun
 from chainrule.engines.run import Task, on_arrays
 from chainrule.errors import InputError, NumericError
@@ -101,7 +100,6 @@ def test_epochs_in_batches_are_those_of_numpy(tiled, monkeypatch):
 
 def test_trying_threads_leaves_the_steps_as_they_are(monkeypatch):
     monkeypatch.setattr(plans, "TILED", 0)
-    monkeypatch.setattr(engine, "ONE_THREAD", 0)
     model = dense((6, 9, 4), 8)
     inputs, targets = data((6, 9, 4), 8 * 40)
     expected = cr.fit(model, inputs, targets, engine="numpy")

@@ -7,7 +7,6 @@ repeated or cut out.  The languages write statements as loops or by whole arrays
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +16,7 @@ from chainrule.graph.model import Order
 from chainrule.graph.node import Node
 from chainrule.primitives import Formula
 from chainrule.primitives.formula import symbols_within
+from chainrule.primitives.index import row_major
 
 __all__ = [
     "ArrayProgram",
@@ -32,15 +32,9 @@ __all__ = [
     "Result",
     "View",
     "changes_rows",
-    "strides_of",
 ]
 
 Shape = tuple[int, ...]
-
-
-def strides_of(shape: Shape) -> Shape:
-    """How far apart neighbours along each axis lie, row-major."""
-    return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +67,18 @@ class View:
     @property
     def is_contiguous(self) -> bool:
         """Whether the entries lie in the array from its first on, row-major."""
-        lie = zip(self.sizes, self.strides, strides_of(self.sizes), strict=True)
+        lie = zip(self.sizes, self.strides, row_major(self.sizes), strict=True)
         return self.offset == 0 and all(own == stride for size, own, stride in lie if size > 1)
 
     @property
     def offset(self) -> int:
         """Where the first entry lies in the array, row-major."""
-        return sum(map(int.__mul__, self.start, strides_of(self.shape)))
+        return sum(map(int.__mul__, self.start, row_major(self.shape)))
 
     @property
     def strides(self) -> Shape:
         """How far a step along each axis of the reader moves in the array."""
-        own = strides_of(self.shape)
+        own = row_major(self.shape)
         return tuple(0 if axis is None else self.step[axis] * own[axis] for axis in self.axes)
 
     def moved(self, node: Node) -> View:
@@ -264,7 +258,7 @@ class Result:
     @property
     def strides(self) -> Shape:
         """How far apart neighbours along each axis lie."""
-        return strides_of(self.shape)
+        return tuple(row_major(self.shape))
 
 
 @dataclass(frozen=True, slots=True)

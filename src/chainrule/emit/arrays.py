@@ -11,13 +11,12 @@ one.  `blas` is the address of the matrix product.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from chainrule.emit.expressions import FUNCTIONS
 from chainrule.emit.plan import PANEL, Columns, Lines, Loop, Matrix, Plan, Product, Step, Turn
 
-__all__ = ["array_run", "largest_call"]
+__all__ = ["array_run", "calls_blas"]
 
 
 def array_run(plan: Plan, real: str) -> str:
@@ -25,9 +24,9 @@ def array_run(plan: Plan, real: str) -> str:
     return "\n".join(_source(plan, real)) + "\n"
 
 
-def largest_call(plan: Plan) -> int:
-    """How many multiplications the largest product has that is called; 0 if none is."""
-    return max((math.prod(item.sizes) for item in plan.products if not item.is_tiled), default=0)
+def calls_blas(plan: Plan) -> bool:
+    """Whether a product is so large that it is called."""
+    return not all(item.is_tiled for item in plan.products)
 
 
 def _source(plan: Plan, real: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from chainrule.emit import straight_line as scalars
 from chainrule.emit.array_writer import array_program
@@ -48,7 +48,7 @@ def source(model: Model, language: str, what: What, order: Order, form: Form = "
     """
     for kind, chosen, known in (
         ("language", language, (*LANGUAGES, "numba")),
-        ("form", form, ("auto", "scalars", "arrays")),
+        ("form", form, get_args(Form)),
     ):
         if chosen not in known:
             raise InputError(

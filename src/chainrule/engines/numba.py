@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from chainrule.emit.arrays import array_run, largest_call
+from chainrule.emit.arrays import array_run, calls_blas
 from chainrule.emit.layout import UnplannedError
 from chainrule.emit.planner import Roles, make_plan
 from chainrule.emit.unrolled import unrolled_run
@@ -24,9 +24,6 @@ __all__ = ["ArrayRun", "ScalarRun", "UnplannedError", "prepare"]
 
 SPELT_OUT = 400
 """Scalar steps up to which a model is spelt out: beyond, compiling takes long."""
-
-ONE_THREAD = 8_000_000
-"""Multiplications of a product up to which several threads are not tried."""
 
 TRIED = 20
 """Steps of which the first show how many threads are faster."""
@@ -157,8 +154,8 @@ class ArrayRun:
         roles = Roles(batch, data, given, descent.rate)
         self.plan = make_plan(Builder(), descent.loss, descent.gradients, roles, losses)
         self.source = array_run(self.plan, real)
-        self._largest = largest_call(self.plan)
-        self._threads = None if self._largest > ONE_THREAD else 1
+        self._calls_blas = calls_blas(self.plan)
+        self._threads: int | None = None
         self._parameters = frozenset(run.parameters)
         self._real, self._fast = real, fast
 
@@ -181,7 +178,7 @@ class ArrayRun:
         def until(step: int, first: int = 0) -> None:
             self._run(first, step, rate, self._blas, *arrays, losses)
 
-        if self._largest:
+        if self._calls_blas:
             self._by_threads(count, until)
         else:
             until(count)
@@ -191,7 +188,7 @@ class ArrayRun:
         return losses
 
     def _by_threads(self, count: int, until: Callable[[int, int], None]) -> None:
-        """All steps on one thread, or, with large products, on as many as turned out faster.
+        """All steps on one thread, or on all where these turned out faster.
 
         Where other programs keep the processor busy, several threads wait for each other.
         """
@@ -213,7 +210,7 @@ class ArrayRun:
     @functools.cached_property
     def _blas(self) -> int:
         """Where the matrix product begins in memory; 0 where it is not called."""
-        if not self._largest:
+        if not self._calls_blas:
             return 0
         from chainrule.engines.blas import address
 
