@@ -123,7 +123,7 @@ class _Writer:
         """All of it."""
         sections, results = self._forward() if self.what == "forward" else self._backward()
         given = [
-            Given(self.own[leaf.node], leaf.node.shape, leaf.values, leaf.labels)
+            Given(self.own[leaf.node], leaf.node.shape, tuple(leaf.values), leaf.labels)
             for leaf in self.model.leaves
         ]
         if self.what == "step":

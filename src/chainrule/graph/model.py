@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from chainrule.errors import Fault, InputError, closest
 from chainrule.graph.node import Node, topological
@@ -21,7 +21,7 @@ from chainrule.graph.passes.name import name_quantities
 from chainrule.graph.passes.unroll import Unrolled, entry_labels, unroll, unrolled_size
 from chainrule.mime import Displayed
 
-__all__ = ["Convention", "LeafValue", "Model", "Order", "Phrase"]
+__all__ = ["Convention", "Framework", "LeafValue", "Model", "Order", "Phrase"]
 
 Order = Literal["simultaneous", "sequential"]
 Role = Literal["input", "target", "parameter", "constant"]
@@ -49,11 +49,27 @@ class Convention:
 
 
 @dataclass(frozen=True, slots=True)
+class Framework:
+    """The framework that a model came from, which is asked for its own gradient.
+
+    `gradient(name)` is its derivative of the loss by the whole array of that leaf, in the
+    leaf's shape.
+    """
+
+    name: str
+    version: str
+    gradient: Callable[[str], Any]
+
+
+@dataclass(frozen=True, slots=True)
 class LeafValue:
-    """A leaf's numbers, row-major, and its part in the model."""
+    """A leaf's numbers, row-major, and its part in the model.
+
+    The numbers of a large leaf are a flat NumPy array.
+    """
 
     node: Node
-    values: tuple[float, ...]
+    values: Sequence[float]
     role: Role
     trained: bool = False
 
@@ -81,7 +97,8 @@ class Model(Displayed):
     that text.  `stable`, where it is given, makes the same
     function in steps that stay finite where these round to an infinity; its leaves
     are the same, in the same order.  `conventions` are the choices that
-    every document declares.
+    every document declares.  `dtype` is the type in which the numbers came, `framework` the
+    one that the model came from.
     """
 
     title: str
@@ -96,6 +113,8 @@ class Model(Displayed):
     rewrite: Callable[[Mapping[str, float]], str] | None = None
     choices: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     stable: Callable[[], Model] | None = None
+    dtype: str = "float64"
+    framework: Framework | None = None
 
     # ------------------------------------------------------------------- the leaves
 

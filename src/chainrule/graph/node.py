@@ -16,10 +16,14 @@ _NO_ATTRIBUTES: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a node came from: a line of the user's file, or a module's path."""
+    """Where a node came from: a line of the user's file, and in which module of a model.
+
+    `module` is a path as a framework writes it, `layer1.0.conv1`.
+    """
 
     place: str
     line: int | None = None
+    module: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
