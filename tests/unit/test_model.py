@@ -68,9 +68,9 @@ def test_a_name_is_resolved(asked: str, meant: str) -> None:
     [
         (
             "w[2]",
-            'NameError: there is no number called "w[2]"\n'
-            "  needs: a name that the model gives a number: x, w[0], w[1], target_o\n"
-            '  try: did you mean "w[1]"?',
+            'NameError: "w[2]" is no entry of w, whose shape is (2,)\n'
+            "  needs: one number from 0 on, each below its axis's size\n"
+            "  try: w[0] is the first",
         ),
         (
             "targt",
@@ -120,7 +120,7 @@ def test_two_leaves_of_one_name_are_refused() -> None:
     model = Model("twice", loss, (LeafValue(a, (1.0,), "input"), LeafValue(b, (2.0,), "input")))
     with pytest.raises(InputError) as caught:
         model.value("w")
-    assert faults_of(caught.value) == ['NameError: two leaves are called "w"']
+    assert faults_of(caught.value) == ['NameError: two numbers are called "w"']
 
 
 def test_names_are_listed_in_natural_order() -> None:
@@ -175,7 +175,7 @@ def test_every_fault_of_other_numbers_is_told() -> None:
             {"w[7]": 1.0, "x": math.nan, "w[0]": math.inf, "learning_rate": -math.inf, "E": 1.0}
         )
     assert [fault.splitlines()[0] for fault in faults_of(caught.value)] == [
-        'NameError: there is no number called "w[7]"',
+        'NameError: "w[7]" is no entry of w, whose shape is (2,)',
         "ValueError: x = nan",
         "ValueError: w[0] = inf",
         "ValueError: learning_rate = -inf",

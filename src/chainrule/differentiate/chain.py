@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chainrule.differentiate.reverse import reverse, times
+from chainrule.graph.labels import Directory
 from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.fold import constant_value
 from chainrule.graph.passes.unroll import Unrolled
@@ -38,7 +39,7 @@ class Chain:
         self.adjoint: dict[Node, Node] = {}
         self.quantity_of: dict[Node, Node] = {}
         self.folds = unrolled.folds
-        self._taken = {label for row in unrolled.labels.values() for label in row}
+        self._taken = Directory(unrolled.labels.items())
         self.wrt = tuple(wrt)
         order = topological([loss])
         self.forward = frozenset(order)

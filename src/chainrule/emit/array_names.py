@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from chainrule.graph.model import LeafValue, Model
 from chainrule.graph.node import Node
@@ -38,7 +38,7 @@ def array_names(model: Model, nodes: Iterable[Node]) -> dict[Node, str]:
     return names
 
 
-def stem(labels: tuple[str, ...], shape: tuple[int, ...]) -> str | None:
+def stem(labels: Sequence[str], shape: tuple[int, ...]) -> str | None:
     """`w` where the entries are called w[0,0], w[0,1], and so on, by their places."""
     found = _INDEX.sub("", labels[0]) if shape else labels[0]
     indices = itertools.product(*map(range, shape))
@@ -46,7 +46,7 @@ def stem(labels: tuple[str, ...], shape: tuple[int, ...]) -> str | None:
     return found if all(map(str.__eq__, labels, wanted)) else None
 
 
-def _base(labels: tuple[str, ...], leaf: LeafValue | None) -> str:
+def _base(labels: Sequence[str], leaf: LeafValue | None) -> str:
     """What the names of all entries begin with; for parameters, W or b."""
     if leaf is not None and leaf.role == "parameter":
         return "W1" if len(leaf.node.shape) == 2 else "b1"

@@ -238,7 +238,7 @@ class Given:
     name: str
     shape: Shape
     values: tuple[float, ...]
-    labels: tuple[str, ...]
+    labels: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +248,7 @@ class Result:
     label: str
     name: str
     shape: Shape
-    labels: tuple[str, ...]
+    labels: Sequence[str]
 
     @property
     def is_indexed(self) -> bool:

@@ -44,7 +44,7 @@ class Array:
     symbol: str
     node: Node
     transposed: bool
-    labels: tuple[str, ...]
+    labels: Sequence[str]
 
     @property
     def shape(self) -> Shape:
@@ -57,7 +57,7 @@ class Array:
         """The names of its entries, as it is written."""
         _, width = view(self.node.shape)
         flat = range(0, len(self.labels), width)
-        rows = tuple(self.labels[start : start + width] for start in flat)
+        rows = tuple(tuple(self.labels[start : start + width]) for start in flat)
         return tuple(zip(*rows, strict=True)) if self.transposed else rows
 
 
@@ -252,7 +252,6 @@ class _Names:
         leaves = {leaf.node: leaf for leaf in model.leaves}
         own = {node: node.name for node in order if node.name is not None and node.labels is None}
         self._own = {*own.values(), model.learning_rate_name}
-        self._entries = {label for labels in model.labels.values() for label in labels}
         self._layer = _layers(order)
         for node in order:
             letter = _leaf_letter(leaves[node]) if node in leaves else self._letter(node)
@@ -304,7 +303,9 @@ class _Names:
         """
         letters = dict.fromkeys(letter + _INSTEAD.get(letter, "") + string.ascii_letters)
         taken = self._own.union(self.symbols.values())
-        alone = () if layer else (name for name in letters if name not in taken | self._entries)
+        entries = self.model.directory
+        free = (name for name in letters if name not in taken and name not in entries)
+        alone = () if layer else free
         numbered = (
             f"{base}⁽{str(number).translate(_SUPERSCRIPTS)}⁾"
             for number in itertools.count(layer)

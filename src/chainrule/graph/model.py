@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chainrule.errors import Fault, InputError, closest
+from chainrule.graph.labels import Directory
 from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.demand import Asked, demand
 from chainrule.graph.passes.name import name_quantities
@@ -27,6 +29,9 @@ Order = Literal["simultaneous", "sequential"]
 Role = Literal["input", "target", "parameter", "constant"]
 
 _DIGITS = re.compile(r"([0-9]+)")
+
+MOST_COMPARED = 10_000
+"""Names up to which all are compared with one that is not known."""
 
 UNROLL_LIMIT = 1_000_000
 """The most scalar steps that are spelt out; a larger model is run as arrays only."""
@@ -74,7 +79,7 @@ class LeafValue:
     trained: bool = False
 
     @property
-    def labels(self) -> tuple[str, ...]:
+    def labels(self) -> Sequence[str]:
         """The names of the entries."""
         labels = entry_labels(self.node)
         assert labels is not None
@@ -119,15 +124,9 @@ class Model(Displayed):
     # ------------------------------------------------------------------- the leaves
 
     @functools.cached_property
-    def entry_of(self) -> dict[str, tuple[int, int]]:
+    def entry_of(self) -> Directory[int]:
         """Where each leaf entry's number lies: (leaf, flat index) by name."""
-        found: dict[str, tuple[int, int]] = {}
-        for number, leaf in enumerate(self.leaves):
-            for flat, label in enumerate(leaf.labels):
-                if label in found:
-                    raise InputError(Fault("NameError", f'two leaves are called "{label}"'))
-                found[label] = (number, flat)
-        return found
+        return Directory((number, leaf.labels) for number, leaf in enumerate(self.leaves))
 
     @property
     def trained(self) -> tuple[str, ...]:
@@ -166,20 +165,41 @@ class Model(Displayed):
         wanted = self.aliases.get(wanted, wanted)
         if wanted in self.entry_of:
             return wanted
-        computed = {label for labels in self.labels.values() for label in labels}
-        if wanted in computed:
+        raise InputError(self._unknown(name, wanted))
+
+    def _unknown(self, name: str, wanted: str) -> Fault:
+        """What is wrong with a name that no leaf entry has."""
+        array = self.entry_of.array(wanted) or self.entry_of.array(wanted.partition("[")[0])
+        if array is not None:
+            sizes = "one number" if len(array.shape) == 1 else f"{len(array.shape)} numbers"
+            return Fault(
+                "NameError",
+                f'"{name}" is no entry of {array.name}, whose shape is {array.shape}',
+                needs=f"{sizes} from 0 on, each below its axis's size",
+                hint=f"{array[0]} is the first",
+            )
+        if wanted in self.directory:
             what = f'"{name}" is computed, not given'
         else:
             what = f'there is no number called "{name}"'
-        some = ", ".join(list(self.entry_of)[:8]) + (", ..." if len(self.entry_of) > 8 else "")
-        raise InputError(
-            Fault(
-                "NameError",
-                what,
-                needs=f"a name that the model gives a number: {some}",
-                hint=closest(wanted, self.entry_of),
-            )
+        some = ", ".join(itertools.islice(self.entry_of, 8))
+        more = ", ..." if len(self.entry_of) > 8 else ""
+        return Fault(
+            "NameError",
+            what,
+            needs=f"a name that the model gives a number: {some}{more}",
+            hint=closest(wanted, self._candidates(wanted)),
         )
+
+    def _candidates(self, wanted: str) -> Iterable[str]:
+        """What somebody may have meant: of large arrays, the entry with the same numbers."""
+        if len(self.entry_of) <= MOST_COMPARED:
+            return self.entry_of
+        _, bracket, index = wanted.partition("[")
+        return [
+            name if self.entry_of.array(name) is None else f"{name}{bracket}{index}"
+            for name in self.entry_of.names
+        ]
 
     def with_values(self, changes: Mapping[str, float]) -> Model:
         """The same model with other numbers; the learning rate goes by its name too.
@@ -217,7 +237,7 @@ class Model(Displayed):
         )
         rate = self.learning_rate if learning_rate is None else learning_rate
         changed = dataclasses.replace(self, leaves=leaves, learning_rate=rate)
-        for name in ("labels", "unrolled", "scalar_size"):  # the graph is the same
+        for name in ("labels", "directory", "unrolled", "scalar_size"):  # the graph is the same
             if name in self.__dict__:
                 changed.__dict__[name] = self.__dict__[name]
         return changed
@@ -244,9 +264,14 @@ class Model(Displayed):
         return list(dict.fromkeys([*self.quantities, self.loss]))
 
     @functools.cached_property
-    def labels(self) -> dict[Node, tuple[str, ...]]:
+    def labels(self) -> dict[Node, Sequence[str]]:
         """The entry names of every quantity, leaves included."""
         return name_quantities([*self.outputs, *(leaf.node for leaf in self.leaves)])
+
+    @functools.cached_property
+    def directory(self) -> Directory[Node]:
+        """Where each quantity's name leads, leaves included: (array node, flat index)."""
+        return Directory(self.labels.items())
 
     @functools.cached_property
     def scalar_size(self) -> int:

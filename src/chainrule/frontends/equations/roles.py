@@ -40,7 +40,7 @@ class Leaf:
     in_list: bool
 
     @property
-    def labels(self) -> tuple[str, ...]:
+    def labels(self) -> Sequence[str]:
         """The names of the entries."""
         return entry_labels(self.node) or ()
 

@@ -6,7 +6,7 @@ local derivative, read off the terms.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chainrule.graph.node import Node
@@ -30,7 +30,7 @@ SIGNS = {"1": 1.0, "-1": -1.0}
 class Coefficients:
     """The coefficients of the leaf entries `asked` in quantities that use them."""
 
-    def __init__(self, labels: Mapping[Node, tuple[str, ...]], asked: Asked) -> None:
+    def __init__(self, labels: Mapping[Node, Sequence[str]], asked: Asked) -> None:
         self._labels = labels
         self._asked = asked
         self._rows: dict[Node, Rows | None] = {}

@@ -8,7 +8,7 @@ is that of a run of the arrays.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,7 @@ class Demand:
 
 def demand(
     outputs: list[Node],
-    labels: Mapping[Node, tuple[str, ...]],
+    labels: Mapping[Node, Sequence[str]],
     roots: Asked,
     asked: Asked,
     limit: int,
@@ -67,7 +67,7 @@ class _Search:
     """The walk from the roots back to the leaves."""
 
     def __init__(
-        self, outputs: list[Node], labels: Mapping[Node, tuple[str, ...]], asked: Asked
+        self, outputs: list[Node], labels: Mapping[Node, Sequence[str]], asked: Asked
     ) -> None:
         self.order = topological(outputs)
         self.labels = labels
@@ -164,7 +164,7 @@ def depending_entries(order: Iterable[Node], asked: Asked) -> dict[Node, Any]:
 
 
 def users(
-    order: Iterable[Node], labels: Mapping[Node, tuple[str, ...]], asked: Asked
+    order: Iterable[Node], labels: Mapping[Node, Sequence[str]], asked: Asked
 ) -> dict[Node, list[int]]:
     """The entries of quantities in whose own formulas the leaf entries `asked` stand."""
     import numpy

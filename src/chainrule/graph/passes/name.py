@@ -10,8 +10,9 @@ the formula of the quantity that it belongs to.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
+from chainrule.graph.labels import Labels
 from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.fold import constant_value
 from chainrule.graph.passes.unroll import entry_labels
@@ -46,18 +47,18 @@ def net_name(output: str) -> str:
     return "net_" + output.removeprefix("out_")
 
 
-def name_quantities(outputs: Iterable[Node]) -> dict[Node, tuple[str, ...]]:
+def name_quantities(outputs: Iterable[Node]) -> dict[Node, Sequence[str]]:
     """The entry names of every node that is a quantity of its own."""
     order = topological(outputs)
     labels = {node: named for node in order if (named := entry_labels(node)) is not None}
-    taken = {label for named in labels.values() for label in named}
+    taken = {name for named in labels.values() for name in _bases(named)}
     for node in order:
         if node.primitive.name in ACTIVATIONS and node in labels:
             net = node.inputs[0]
-            own = tuple(net_name(label) for label in labels[node])
-            if _can_be_named(net, labels) and taken.isdisjoint(own):
+            own = _net_labels(labels[node])
+            if _can_be_named(net, labels) and taken.isdisjoint(_bases(own)):
                 labels[net] = own
-                taken.update(own)
+                taken.update(_bases(own))
     uses = _uses(order)
     depth: dict[Node, int] = {}
     count = 0
@@ -68,16 +69,24 @@ def name_quantities(outputs: Iterable[Node]) -> dict[Node, tuple[str, ...]]:
         count += 1
         while f"t{count}" in taken:
             count += 1
-        named = entry_labels(
-            Node(node.primitive, node.inputs, node.attributes, node.shape, f"t{count}")
-        )
-        assert named is not None
-        labels[node] = named
+        labels[node] = Labels(f"t{count}", node.shape)
         depth[node] = 0
     return labels
 
 
-def _can_be_named(node: Node, labels: dict[Node, tuple[str, ...]]) -> bool:
+def _net_labels(outputs: Sequence[str]) -> Sequence[str]:
+    """The names of the net inputs of units whose outputs have these."""
+    if isinstance(outputs, Labels):
+        return outputs.renamed(net_name(outputs.name))
+    return tuple(map(net_name, outputs))
+
+
+def _bases(labels: Sequence[str]) -> Iterable[str]:
+    """The names that the entries have without their numbers, which another array cannot have."""
+    return (labels.name,) if isinstance(labels, Labels) else labels
+
+
+def _can_be_named(node: Node, labels: Mapping[Node, Sequence[str]]) -> bool:
     return (
         node not in labels
         and node.primitive not in (CONSTANT, VARIABLE)
@@ -102,7 +111,7 @@ def _uses(order: list[Node]) -> Counter[Node]:
     return uses
 
 
-def _depth(node: Node, depth: dict[Node, int], labels: dict[Node, tuple[str, ...]]) -> int:
+def _depth(node: Node, depth: dict[Node, int], labels: Mapping[Node, Sequence[str]]) -> int:
     """Nesting above the named steps; a long sum or product, left to right, counts once."""
     if node in labels or not node.inputs:
         return 0

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from chainrule.graph.build import Builder
+from chainrule.graph.labels import Labels
 from chainrule.graph.node import Node, topological
 from chainrule.primitives import VARIABLE, Composite, Linear, Pointwise, Select
 from chainrule.primitives.linear import sum_terms
@@ -50,7 +51,7 @@ class Unrolled:
     """
 
     op: Builder
-    labels: Mapping[Node, tuple[str, ...]]
+    labels: Mapping[Node, Sequence[str]]
     at: dict[Node, dict[int, Node]] = field(default_factory=dict)
     entries: dict[Node, list[Node]] = field(default_factory=dict)
     folds: dict[Node, ScalarFold] = field(default_factory=dict)
@@ -75,24 +76,15 @@ def unrolled_size(outputs: list[Node]) -> int:
     return total
 
 
-def entry_labels(node: Node) -> tuple[str, ...] | None:
+def entry_labels(node: Node) -> Sequence[str] | None:
     """The names of a node's entries: its labels, or its name with the index, or None."""
     if node.labels is not None or node.name is None:
         return node.labels
-    if node.shape == ():
-        return (node.name,)
-    labels = []
-    for flat in range(math.prod(node.shape)):
-        index = []
-        for size in reversed(node.shape):
-            flat, position = divmod(flat, size)
-            index.append(str(position))
-        labels.append(f"{node.name}[{','.join(reversed(index))}]")
-    return tuple(labels)
+    return Labels(node.name, node.shape)
 
 
 def unroll(
-    outputs: list[Node], labels: Mapping[Node, tuple[str, ...]], demand: Demand | None = None
+    outputs: list[Node], labels: Mapping[Node, Sequence[str]], demand: Demand | None = None
 ) -> Unrolled:
     """The scalar graph of `outputs`, or what `demand` says of it.
 
