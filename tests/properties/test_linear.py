@@ -111,6 +111,25 @@ def test_kernel_is_the_sum_of_the_terms(name: str, data: st.DataObject):
     assert step.run(step.result) == [total(terms, step.flat_operands) for terms in step.terms]
 
 
+@pytest.mark.parametrize("name", LINEAR)
+@given(data=st.data())
+def test_many_entries_read_what_each_does(name: str, data: st.DataObject):
+    """In any order, more than once: the terms of each, in their order."""
+    shapes, attributes = data.draw(CASES[name])
+    record = REGISTRY[name]
+    assert isinstance(record, Linear)
+    rows = record.rows(shapes, attributes)
+    entry = st.integers(0, len(rows) - 1)
+    places = data.draw(st.lists(entry, max_size=6)) if len(rows) else []
+    found: list[list[tuple[tuple[int, int], ...]]] = [[] for _ in places]
+    for owners, factors in record.products(numpy.array(places, int), shapes, attributes):
+        columns = [flats.tolist() for _, flats in factors]
+        for owner, *flats in zip(owners.tolist(), *columns, strict=True):
+            operands = (operand for operand, _ in factors)
+            found[owner].append(tuple(zip(operands, flats, strict=True)))
+    assert found == [rows[place] for place in places]
+
+
 @pytest.mark.parametrize("name", [name for name in LINEAR if REGISTRY[name].terms is not None])
 @given(data=st.data())
 def test_terms_of_the_record_in_their_order(name: str, data: st.DataObject):

@@ -63,7 +63,7 @@ def leaf_arrays(model: Model, dtype: str = "float64") -> dict[Node, Any]:
     found = {}
     for leaf in model.leaves:
         with numpy.errstate(over="ignore"):
-            array = numpy.array(leaf.values, dtype)
+            array = numpy.asarray(leaf.values, dtype)  # a large leaf's own numbers, not copied
         if dtype != "float64" and not numpy.isfinite(array).all():
             flat = int(numpy.argmin(numpy.isfinite(array)))
             raise InputError(

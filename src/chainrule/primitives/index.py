@@ -15,9 +15,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.primitives.record import Attributes, Rows, Shape, Term
+from chainrule.primitives.record import Attributes, Reads, Rows, Shape, Term
 
-__all__ = ["Contraction", "contraction", "position", "positions", "row_major"]
+__all__ = [
+    "Contraction",
+    "contraction",
+    "moved",
+    "position",
+    "positions",
+    "row_major",
+    "unravelled",
+]
 
 _RESULT = re.compile(r"(\w+)\[([\w, ]+)\] = sum\(([\w, ]+), (.+)\)")
 _FACTOR = re.compile(r"(\w+)\[([\w, ]+)\]")
@@ -70,6 +78,20 @@ class Contraction:
 
         return Rows(math.prod(ranges), row)
 
+    def reads(self, places: Any, shapes: Sequence[Shape], attributes: Attributes) -> list[Reads]:
+        """The same for the entries at `places`."""
+        import numpy
+
+        sizes = self.sizes(shapes)
+        ranges = [sizes[index] for index in self.result]
+        summed = [sizes[index] for index in self.summed]
+        factors = []
+        for operand, subscripts in self.factors:
+            starts = position(places, ranges, self._strides(self.result, subscripts, sizes))
+            steps = positions(summed, self._strides(self.summed, subscripts, sizes))
+            factors.append((operand, numpy.add.outer(starts, numpy.array(steps)).ravel()))
+        return [(numpy.repeat(numpy.arange(len(places)), math.prod(summed)), tuple(factors))]
+
     def in_order(self, *arrays: Any) -> Any:
         """The contraction of NumPy arrays, each entry added in the order of its terms."""
         import numpy
@@ -109,9 +131,12 @@ def row_major(shape: Shape) -> list[int]:
     return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
 
 
-def position(flat: int, sizes: Sequence[int], strides: Sequence[int]) -> int:
-    """Where the entry `flat`, row-major in `sizes`, lies in an array with these strides."""
-    found = 0
+def position(flat: Any, sizes: Sequence[int], strides: Sequence[int]) -> Any:
+    """Where the entry `flat`, row-major in `sizes`, lies in an array with these strides.
+
+    Of an array of flat indices, where each lies.
+    """
+    found = flat * 0
     for size, stride in zip(reversed(sizes), reversed(strides), strict=True):
         flat, value = divmod(flat, size)
         found += value * stride
@@ -124,6 +149,28 @@ def positions(sizes: Sequence[int], strides: Sequence[int]) -> list[int]:
     for size, stride in zip(sizes, strides, strict=True):
         found = [base + value * stride for base in found for value in range(size)]
     return found
+
+
+def unravelled(places: Any, shape: Shape) -> list[Any]:
+    """The index on each axis of the entries at `places`, flat indices in `shape`."""
+    found = []
+    for size in reversed(shape):
+        places, index = divmod(places, max(1, size))
+        found.append(index)
+    return found[::-1]
+
+
+def moved(source: Any, inside: Any = None) -> list[Reads]:
+    """The reads of a step whose entries are those of its one operand at `source`.
+
+    Where a mask `inside` is given, the others are 0.
+    """
+    import numpy
+
+    if inside is None:
+        return [(numpy.arange(len(source)), ((0, source),))]
+    (rows,) = numpy.nonzero(inside)
+    return [(rows, ((0, source[rows]),))]
 
 
 def contraction(text: str, operands: tuple[str, ...]) -> Contraction:

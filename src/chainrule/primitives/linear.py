@@ -11,9 +11,16 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from chainrule.primitives.index import contraction, position, positions, row_major
+from chainrule.primitives.index import (
+    contraction,
+    moved,
+    position,
+    positions,
+    row_major,
+    unravelled,
+)
 from chainrule.primitives.namespace import namespace
-from chainrule.primitives.record import Attributes, Linear, Rows, Select, Shape, Term
+from chainrule.primitives.record import Attributes, Linear, Reads, Rows, Select, Shape, Term
 
 __all__: list[str] = []
 
@@ -61,6 +68,7 @@ def _contracts(name: str, operands: tuple[str, ...], index: str, **rest: Any) ->
         shape=rule.shape,
         terms=rule.terms,
         in_order=rule.in_order,
+        reads=rule.reads,
         **rest,
     )
 
@@ -108,20 +116,32 @@ def _sum_kernel(x: Any, axes: Axes) -> Any:
     return namespace(x).sum(x, axis=axes)
 
 
-def sum_terms(shapes: Sequence[Shape], attributes: Attributes) -> Rows:
-    """The entries that each entry of a reduction over `axes` is made of."""
-    (shape,) = shapes
-    axes = attributes["axes"]
+def _summed(shape: Shape, axes: Axes) -> tuple[list[int], list[int], list[int]]:
+    """Of a reduction over `axes`: its sizes, its strides in `shape`, the steps of each entry."""
     kept = [axis for axis in range(len(shape)) if axis not in axes]
     strides = row_major(shape)
-    sizes, outer = [shape[axis] for axis in kept], [strides[axis] for axis in kept]
     inner = positions([shape[axis] for axis in axes], [strides[axis] for axis in axes])
+    return [shape[axis] for axis in kept], [strides[axis] for axis in kept], inner
+
+
+def sum_terms(shapes: Sequence[Shape], attributes: Attributes) -> Rows:
+    """The entries that each entry of a reduction over `axes` is made of."""
+    sizes, outer, inner = _summed(shapes[0], attributes["axes"])
 
     def row(entry: int) -> list[Term]:
         start = position(entry, sizes, outer)
         return [((0, start + step),) for step in inner]
 
     return Rows(math.prod(sizes), row)
+
+
+def _sum_reads(places: Any, shapes: Sequence[Shape], attributes: Attributes) -> list[Reads]:
+    import numpy
+
+    sizes, outer, inner = _summed(shapes[0], attributes["axes"])
+    starts = position(places, sizes, outer)
+    source = numpy.add.outer(starts, numpy.array(inner)).ravel()
+    return [(numpy.repeat(numpy.arange(len(places)), len(inner)), ((0, source),))]
 
 
 def in_rows(x: Any, axes: Axes) -> Any:
@@ -146,6 +166,7 @@ Linear(
     kernel=_sum_kernel,
     terms=sum_terms,
     in_order=_sum_in_order,
+    reads=_sum_reads,
     transpose=lambda op, g, x, axes: (_spread(op, g, x.shape, axes),),
     notation="∑ x",
     source="The transpose of a sum repeats",
@@ -191,14 +212,24 @@ def _broadcast_shape(x: Shape, shape: Shape) -> Shape:
     return shape
 
 
-def _broadcast_terms(shapes: Sequence[Shape], attributes: Attributes) -> Rows:
-    (x,), shape = shapes, attributes["shape"]
+def _repeating(x: Shape, shape: Shape) -> list[int]:
+    """How far one step on each axis of `shape` moves in an array `x` that is repeated to it."""
     aligned = (1,) * (len(shape) - len(x)) + x
-    strides = [
+    return [
         stride if own == size else 0
         for own, size, stride in zip(aligned, shape, row_major(aligned), strict=True)
     ]
+
+
+def _broadcast_terms(shapes: Sequence[Shape], attributes: Attributes) -> Rows:
+    shape = attributes["shape"]
+    strides = _repeating(shapes[0], shape)
     return Rows(math.prod(shape), lambda entry: [((0, position(entry, shape, strides)),)])
+
+
+def _broadcast_reads(places: Any, shapes: Sequence[Shape], attributes: Attributes) -> list[Reads]:
+    shape = attributes["shape"]
+    return moved(position(places, shape, _repeating(shapes[0], shape)))
 
 
 def _broadcast_transpose(op: Any, g: Any, x: Any, shape: Shape) -> tuple[Any]:
@@ -217,6 +248,7 @@ Linear(
     kernel=_broadcast_kernel,
     transpose=_broadcast_transpose,
     terms=_broadcast_terms,
+    reads=_broadcast_reads,
     notation="x, repeated",
     source="The transpose of repeating is a sum",
 )
@@ -237,6 +269,7 @@ Linear(
     shape=_reshape_shape,
     kernel=lambda x, shape: x.reshape(shape),
     terms=lambda shapes, attributes: Rows(math.prod(shapes[0]), lambda entry: [((0, entry),)]),
+    reads=lambda places, shapes, attributes: moved(places),
     transpose=lambda op, g, x, shape: (op.reshape(g, x.shape),),
     notation="x, reshaped",
     source="Entries keep their row-major order",
@@ -247,6 +280,22 @@ def _inverse(permutation: Axes) -> Axes:
     return tuple(permutation.index(axis) for axis in range(len(permutation)))
 
 
+def _transpose_reads(places: Any, shapes: Sequence[Shape], attributes: Attributes) -> list[Reads]:
+    (x,), permutation = shapes, attributes["permutation"]
+    strides = row_major(x)
+    sizes, turned = [x[axis] for axis in permutation], [strides[axis] for axis in permutation]
+    return moved(position(places, sizes, turned))
+
+
+def _flip_reads(places: Any, shapes: Sequence[Shape], attributes: Attributes) -> list[Reads]:
+    (x,), axes = shapes, attributes["axes"]
+    steps = list(enumerate(row_major(x)))
+    last = sum((x[axis] - 1) * step for axis, step in steps if axis in axes)
+    return moved(
+        last + position(places, x, [-step if axis in axes else step for axis, step in steps])
+    )
+
+
 Linear(
     "transpose",
     ("x",),
@@ -254,6 +303,7 @@ Linear(
     shape=lambda x, permutation: tuple(x[axis] for axis in permutation),
     kernel=lambda x, permutation: x.transpose(permutation),
     transpose=lambda op, g, x, permutation: (op.transpose(g, _inverse(permutation)),),
+    reads=_transpose_reads,
     notation="xᵀ",
     source="A permutation's transpose is its inverse",
 )
@@ -264,6 +314,7 @@ Linear(
     shape=lambda x, axes: _of_axes(x, axes),
     kernel=lambda x, axes: namespace(x).flip(x, axis=axes),
     transpose=lambda op, g, x, axes: (op.flip(g, axes),),
+    reads=_flip_reads,
     notation="x, reversed",
     source="Turned round twice is as it was",
 )
@@ -291,6 +342,32 @@ def _pad_kernel(x: Any, start: Axes, step: Axes, shape: Shape) -> Any:
     return result
 
 
+def _slice_reads(places: Any, shapes: Sequence[Shape], attributes: Attributes) -> list[Reads]:
+    strides = row_major(shapes[0])
+    steps = [own * step for own, step in zip(strides, attributes["step"], strict=True)]
+    first = sum(own * start for own, start in zip(strides, attributes["start"], strict=True))
+    return moved(first + position(places, attributes["shape"], steps))
+
+
+def _pad_reads(places: Any, shapes: Sequence[Shape], attributes: Attributes) -> list[Reads]:
+    import numpy
+
+    source, inside = places * 0, places >= 0
+    axes = zip(
+        unravelled(places, attributes["shape"]),
+        attributes["start"],
+        attributes["step"],
+        shapes[0],
+        row_major(shapes[0]),
+        strict=True,
+    )
+    for index, start, step, size, stride in axes:
+        at, rest = numpy.divmod(index - start, step)
+        inside = inside & (rest == 0) & (at >= 0) & (at < size)
+        source = source + at * stride
+    return moved(source, inside)
+
+
 Linear(
     "slice",
     ("x",),
@@ -298,6 +375,7 @@ Linear(
     shape=_slice_shape,
     kernel=lambda x, start, step, shape: x[_selected(start, step, shape)],
     transpose=lambda op, g, x, start, step, shape: (op.pad(g, start, step, x.shape),),
+    reads=_slice_reads,
     notation="x[start::step]",
     source="The transpose of a slice pads with zeros",
 )
@@ -308,6 +386,7 @@ Linear(
     shape=lambda x, start, step, shape: shape,
     kernel=_pad_kernel,
     transpose=lambda op, g, x, start, step, shape: (op.slice(g, start, step, x.shape),),
+    reads=_pad_reads,
     notation="x, padded with 0",
     source="The transpose of padding is a slice",
 )
@@ -338,6 +417,22 @@ def _concat_transpose(op: Any, g: Any, *operands: Any, axis: int) -> tuple[Any, 
     return tuple(pieces)
 
 
+def _concat_reads(places: Any, shapes: Sequence[Shape], attributes: Attributes) -> list[Reads]:
+    import numpy
+
+    axis = attributes["axis"]
+    rest = math.prod(shapes[0][axis + 1 :])
+    outer, inner = numpy.divmod(places, rest * sum(shape[axis] for shape in shapes))
+    found: list[Reads] = []
+    start = 0
+    for operand, shape in enumerate(shapes):
+        width = shape[axis] * rest
+        (rows,) = numpy.nonzero((inner >= start) & (inner < start + width))
+        found.append((rows, ((operand, outer[rows] * width + inner[rows] - start),)))
+        start += width
+    return found
+
+
 Linear(
     "concat",
     ("x", "..."),
@@ -345,6 +440,7 @@ Linear(
     shape=_concat_shape,
     kernel=_concat_kernel,
     transpose=_concat_transpose,
+    reads=_concat_reads,
     notation="[x, ...]",
     source="The transpose of joining is cutting apart",
 )

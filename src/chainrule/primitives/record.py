@@ -18,13 +18,16 @@ from typing import Any, Literal
 
 from chainrule.primitives.formula import Formula, interpret, parse
 
-__all__ = ["Composite", "Leaf", "Linear", "Pointwise", "Primitive", "Rows", "Select"]
+__all__ = ["Composite", "Leaf", "Linear", "Pointwise", "Primitive", "Reads", "Rows", "Select"]
 
 Shape = tuple[int, ...]
 Attributes = Mapping[str, Any]
 Which = Literal["scalar_kernel", "array_kernel"]
 Term = tuple[tuple[int, int], ...]
 """One product of operand entries: (operand number, flat index) pairs."""
+Reads = tuple[Any, tuple[tuple[int, Any], ...]]
+"""Products of many entries of a result at once: which of them each belongs to, and for each
+factor (operand number, flat indices), as arrays of equal length."""
 
 
 class Rows(Sequence[list[Term]]):
@@ -151,7 +154,8 @@ class Linear:
     order, which products of operand entries are added, in which order; None
     means that the kernel only moves entries, so that it says so itself.
     `in_order`, where the kernel adds in an order of its own, is a slower one that
-    adds in that of the terms.
+    adds in that of the terms.  `reads(places, shapes, attributes)` says of an array of flat
+    indices of the result what `terms` says of each; where it is None the terms are asked.
     `transpose(op, g, *operands, **attributes)` gives, for each operand, the
     contribution of the result's adjoint `g`, written in primitives through `op`;
     `operands` are graph nodes.
@@ -167,9 +171,28 @@ class Linear:
     source: str
     terms: Callable[[Sequence[Shape], Attributes], Rows] | None = None
     in_order: Callable[..., Any] | None = None
+    reads: Callable[[Any, Sequence[Shape], Attributes], list[Reads]] | None = None
 
     def __post_init__(self) -> None:
         REGISTRY[self.name] = self
+
+    def products(self, places: Any, shapes: Sequence[Shape], attributes: Attributes) -> list[Reads]:
+        """What the entries of the result at `places`, flat indices, are made of."""
+        if self.reads is not None:
+            return self.reads(places, shapes, attributes)
+        import numpy
+
+        rows = self.rows(shapes, attributes)
+        found: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+        for number, place in enumerate(places.tolist()):
+            for term in rows[place]:
+                operands = tuple(operand for operand, _ in term)
+                found.setdefault(operands, []).append((number, *(flat for _, flat in term)))
+        return [
+            (columns[0], tuple(zip(operands, columns[1:], strict=True)))
+            for operands, products in found.items()
+            for columns in (numpy.array(products).T,)
+        ]
 
     def rows(self, shapes: Sequence[Shape], attributes: Attributes) -> Rows:
         """The terms of each entry; what only moves is asked where it moves which number."""

@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from chainrule.primitives.index import row_major
+from chainrule.primitives.index import moved, row_major
 from chainrule.primitives.namespace import namespace
-from chainrule.primitives.record import Attributes, Linear, Rows, Shape, Term
+from chainrule.primitives.record import Attributes, Linear, Reads, Rows, Shape, Term
 
 __all__: list[str] = []
 
@@ -88,6 +88,17 @@ def _scatter_terms(shapes: Sequence[Shape], attributes: Attributes) -> Rows:
     return Rows(math.prod(_resized(x, axis, size)), row)
 
 
+def _take_reads(places: Any, shapes: Sequence[Shape], attributes: Attributes) -> list[Reads]:
+    import numpy
+
+    (x,), axis = shapes, attributes["axis"]
+    indices = numpy.array(attributes["indices"], int)
+    step = row_major(x)[axis]
+    outer, inner = numpy.divmod(places, len(indices) * step)
+    number, rest = numpy.divmod(inner, step)
+    return moved((outer * x[axis] + indices[number]) * step + rest)
+
+
 Linear(
     "take",
     ("x",),
@@ -95,6 +106,7 @@ Linear(
     shape=_take_shape,
     kernel=_take_kernel,
     transpose=lambda op, g, x, indices, axis: (op.scatter_add(g, indices, axis, x.shape[axis]),),
+    reads=_take_reads,
     notation="x[index]",
     source="Entries keep their values; one may be taken more than once",
 )

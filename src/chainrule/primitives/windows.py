@@ -16,8 +16,8 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from chainrule.primitives.index import row_major
-from chainrule.primitives.record import Attributes, Linear, Rows, Shape, Term
+from chainrule.primitives.index import moved, row_major, unravelled
+from chainrule.primitives.record import Attributes, Linear, Reads, Rows, Shape, Term
 
 __all__: list[str] = []
 
@@ -95,6 +95,22 @@ def _windows_transpose(
     op: Any, g: Any, x: Any, size: Shape, stride: Axes, dilation: Axes, padding: Padding
 ) -> tuple[Any]:
     return (op.overlap_add(g, stride, dilation, padding, x.shape),)
+
+
+def _windows_reads(places: Any, shapes: Sequence[Shape], attributes: Attributes) -> list[Reads]:
+    (x,), size = shapes, attributes["size"]
+    lead = len(x) - len(size)
+    index = unravelled(places, _windows_shape(x, **attributes))
+    strides = row_major(x)
+    source, inside = places * 0, places >= 0
+    for own, stride in zip(index[:lead], strides[:lead], strict=True):
+        source = source + own * stride
+    sliding = zip(attributes["stride"], attributes["dilation"], attributes["padding"], strict=True)
+    for axis, (step, apart, (before, _)) in enumerate(sliding, start=lead):
+        at = index[axis] * step + index[axis + len(size)] * apart - before
+        inside = inside & (at >= 0) & (at < x[axis])
+        source = source + at * strides[axis]
+    return moved(source, inside)
 
 
 def _overlap_shape(x: Shape, stride: Axes, dilation: Axes, padding: Padding, shape: Shape) -> Shape:
@@ -186,6 +202,7 @@ Linear(
     shape=_windows_shape,
     kernel=_windows_kernel,
     transpose=_windows_transpose,
+    reads=_windows_reads,
     notation="x, in windows",
     source="Dumoulin and Visin (2016), A guide to convolution arithmetic, 2 and 3",
 )
@@ -299,6 +316,24 @@ def _convolution_terms(shapes: Sequence[Shape], attributes: Attributes) -> Rows:
     return Rows(math.prod(shape), row)
 
 
+def _convolution_reads(places: Any, shapes: Sequence[Shape], attributes: Attributes) -> list[Reads]:
+    import numpy
+
+    x, w = shapes
+    n, o, *at = unravelled(places, _convolution_shape(x, w, **attributes))
+    stride, padding, dilation = (attributes[name] for name in ("stride", "padding", "dilation"))
+    plane, inside = math.prod(x[2:]), math.prod(w[2:])
+    numbered = numpy.arange(1, plane + 1).reshape(x[2:])  # 0 is the zero of padding
+    windows = _windows_kernel(numbered, w[2:], stride, dilation, padding)
+    covered = windows[tuple(at)].reshape(len(places), 1, inside)
+    channels = numpy.arange(w[1])[:, None]
+    first = n * x[1] + o // (w[0] // attributes["groups"]) * w[1]
+    of_x = (first[:, None, None] + channels) * plane + covered - 1
+    of_w = (o[:, None, None] * w[1] + channels) * inside + numpy.arange(inside)
+    rows, *rest = numpy.nonzero(numpy.broadcast_to(covered > 0, of_x.shape))
+    return [(rows, ((0, of_x[(rows, *rest)]), (1, of_w[(rows, *rest)])))]
+
+
 def _convolution_transpose(
     op: Any,
     g: Any,
@@ -361,6 +396,7 @@ Linear(
     terms=_convolution_terms,
     in_order=_convolution_in_order,
     transpose=_convolution_transpose,
+    reads=_convolution_reads,
     notation="x ∗ W",
     source="Dumoulin and Visin (2016), A guide to convolution arithmetic, 2 to 5",
 )
