@@ -37,11 +37,10 @@ def contributions(
 ) -> list[tuple[Node, Node]]:
     """What one step hands back: (operand, its share of the adjoint) pairs.
 
-    With `folded`, the result of a composite hands back to the composite's operands.
+    With `folded`, the result of a composite that knows how hands back to its operands.
     """
-    if folded and node.fold is not None:
-        pullback = node.fold.composite.pullback
-        assert pullback is not None
+    pullback = node.fold.composite.pullback if folded and node.fold is not None else None
+    if node.fold is not None and pullback is not None:
         operands = node.fold.operands
         return list(zip(operands, pullback(op, adjoint, node, *operands), strict=True))
     primitive = node.primitive

@@ -325,6 +325,6 @@ class Builder:
         inputs = tuple(item if isinstance(item, Node) else self.constant(item) for item in operands)
         named = {"name": naming} if naming is not None and record.jacobian is not None else {}
         node: Node = record.define(self, *inputs, **named)
-        if record.jacobian is None:
+        if record.jacobian is None and not record.layer:
             return node
         return dataclasses.replace(node, fold=Fold(record, inputs))

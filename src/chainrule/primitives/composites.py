@@ -202,6 +202,7 @@ LAYER_NORM = Composite(
     notation="(x − mean x) / √(var x + ε) · γ + β",
     formula="∂E/∂x = (γ g − mean(γ g) − x̂ mean(γ g x̂)) / √(var x + ε)",
     source="Ba, Kiros, Hinton (2016), Layer normalization, eq. 3; along the last axis",
+    layer=True,
 )
 BATCH_NORM = Composite(
     "batch_norm",
@@ -210,6 +211,7 @@ BATCH_NORM = Composite(
     notation="(x − mean x) / √(var x + ε) · γ + β",
     formula="∂E/∂x = (γ g − mean(γ g) − x̂ mean(γ g x̂)) / √(var x + ε)",
     source="Ioffe and Szegedy (2015), Algorithm 1; along all axes but the second, the channels",
+    layer=True,
 )
 BATCH_NORM_FIXED = Composite(
     "batch_norm_fixed",
@@ -218,6 +220,7 @@ BATCH_NORM_FIXED = Composite(
     notation="(x − μ) · γ / √(σ² + ε) + β",
     formula="∂y/∂x = γ / √(σ² + ε)",
     source="Ioffe and Szegedy (2015), Algorithm 2; the mean and variance of training",
+    layer=True,
 )
 ATTENTION = Composite(
     "attention",
@@ -226,6 +229,7 @@ ATTENTION = Composite(
     notation="softmax(q kᵀ / √d + mask) v",
     formula="∂E/∂s = p · (g vᵀ − ∑ p g vᵀ), p = softmax(s)",
     source="Vaswani et al. (2017), Attention is all you need, eq. 1; −∞ in the mask hides a key",
+    layer=True,
 )
 
 # ------------------------------------------------------------------ losses, of one entry

@@ -250,7 +250,8 @@ class Composite:
     each operand the derivatives of `y[i]` with respect to its entries; and
     `pullback(op, g, y, *operands)` is the same on arrays: the adjoint of each operand
     from the result's adjoint `g`, row by row.  `formula` is what the Jacobian says in
-    print; property tests show that all three agree with the opened form.
+    print; property tests show that all three agree with the opened form.  `layer` marks one
+    of whole arrays, which is one factor although no row of it is spelt out.
     """
 
     name: str
@@ -262,6 +263,7 @@ class Composite:
     jacobian: Callable[..., tuple[Sequence[Any], ...]] | None = None
     pullback: Callable[..., tuple[Any, ...]] | None = None
     saturates: bool = False
+    layer: bool = False
 
 
 Primitive = Leaf | Pointwise | Linear | Select

@@ -1,0 +1,230 @@
+"""One run of an array graph forward, and back to what is asked; any entry of it can be read.
+
+Adjoints of whole quantities are worked out by the shares of their uses.  What one entry of
+an adjoint is made of is read off the graph of a share, without running it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chainrule.differentiate.pullbacks import Pullback, Pullbacks
+from chainrule.engines import numpy as arrays
+from chainrule.graph.model import Model
+from chainrule.graph.node import Node, topological
+from chainrule.primitives import Linear, Pointwise
+from chainrule.primitives.record import evaluate
+
+__all__ = ["Backward", "Uses"]
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """What one entry of a quantity's adjoint is made of, in the uses of that quantity.
+
+    For each entry of the quantity `use` in which it stands, `places` (flat indices): the
+    local derivative by it, the adjoint there, and their product.
+    """
+
+    use: Node
+    places: Any
+    slopes: Any
+    adjoints: Any
+    products: Any
+
+
+class Backward:
+    """The numbers of a model, forward, and the adjoints of its quantities when they are asked for.
+
+    `values` are the arrays of all nodes that were run, in the type of the model.
+    """
+
+    def __init__(self, model: Model, quantities: Iterable[Node] | None = None) -> None:
+        self.model = model
+        named = set(model.labels if quantities is None else quantities)
+        self.pullbacks = Pullbacks(model.loss, named)
+        leaves = arrays.leaf_arrays(model, model.dtype)
+        self.values = arrays.program([model.loss], dtype=model.dtype).run(leaves)
+        self._adjoints: dict[Node, Any] = {}
+        self._paths: dict[Node, Any] = {}
+
+    @property
+    def loss(self) -> float:
+        """The loss."""
+        return float(self.values[self.model.loss])
+
+    # ------------------------------------------------------------------ whole arrays
+
+    def adjoint(self, node: Node) -> Any:
+        """The derivative of the loss by a whole quantity, in its shape."""
+        return self._back(node, self._adjoints, self._shares)
+
+    def paths(self, node: Node) -> Any:
+        """For each entry of a quantity, the sum over all paths to the loss of their sizes.
+
+        The size of a path is the absolute value of the product of its local derivatives.
+        """
+        return self._back(node, self._paths, self._sizes)
+
+    def _back(self, node: Node, known: dict[Node, Any], shares: Any) -> Any:
+        import numpy
+
+        if node not in known:
+            dtype = self.model.dtype
+            known.setdefault(self.model.loss, numpy.ones((), dtype))
+            missing = [item for item in self.pullbacks.towards(node) if item not in known]
+            for item in (*missing, node):
+                if item not in known:
+                    total = numpy.zeros(item.shape, dtype)
+                    for number, use in enumerate(self.pullbacks.users(item)):
+                        if use in known:
+                            share = shares(use, item, known[use])
+                            total = total + share if number else share
+                    known[item] = total
+        return known[node]
+
+    def _shares(self, use: Node, operand: Node, adjoint: Any) -> Any:
+        """The share of one operand in what a quantity hands back."""
+        pullback = self._prepared(use)
+        share = pullback.shares[operand]
+        given = self._given(pullback, operand)
+        return arrays.run([share], {**given, pullback.seed: adjoint})[share]
+
+    def _sizes(self, use: Node, operand: Node, paths: Any) -> Any:
+        """The same of absolute values: nothing cancels."""
+        import numpy
+
+        pullback = self._prepared(use)
+        found = {
+            node: numpy.abs(value) if value.dtype != bool else value
+            for node, value in self._given(pullback, operand).items()
+        }
+        found[pullback.seed] = paths
+        steps = pullback.steps[operand]
+        for node in steps:
+            record = node.primitive
+            if isinstance(record, Pointwise):
+                total: Any = 0.0
+                for item, slope in self._slopes(
+                    node, lambda item: self.values[item], {*steps, pullback.seed}
+                ):
+                    total = total + numpy.abs(slope) * found[item]
+                found[node] = total
+            else:
+                found[node] = arrays.kernel_of(record)(
+                    *(found[item] for item in node.inputs), **node.attributes
+                )
+        return found[pullback.shares[operand]]
+
+    def _given(self, pullback: Pullback, operand: Node) -> dict[Node, Any]:
+        """The numbers that the steps of a share take beside the adjoint."""
+        steps = pullback.steps[operand]
+        beside = dict.fromkeys(item for node in steps for item in node.inputs)
+        return {item: self.values[item] for item in beside if item in self.values}
+
+    def _prepared(self, use: Node) -> Pullback:
+        """The pullback of a quantity, with the numbers that it takes beside the adjoint."""
+        pullback = self.pullbacks.of(use)
+        moved = {node for steps in pullback.steps.values() for node in steps} | {pullback.seed}
+        beside = [
+            item
+            for node in moved
+            for item in node.inputs
+            if item not in moved and item not in self.values
+        ]
+        if beside:
+            order = topological(beside, self.values.__contains__)
+            known = {
+                item: self.values[item]
+                for node in order
+                for item in (node, *node.inputs)
+                if item in self.values
+            }
+            self.values.update(arrays.program(beside, known, self.model.dtype).run(known))
+        return pullback
+
+    # ------------------------------------------------------------------ single entries
+
+    def uses(self, node: Node, flat: int) -> list[Uses]:
+        """What the entry `flat` of a quantity's adjoint is made of."""
+        import numpy
+
+        found = []
+        for use in self.pullbacks.users(node):
+            adjoint = self.adjoint(use)
+            places, slopes = self._read(use, node, flat)
+            adjoints = _entries(adjoint, places)
+            with numpy.errstate(all="ignore"):
+                products = slopes * adjoints
+            found.append(Uses(use, places, slopes, adjoints, products))
+        return found
+
+    def _read(self, use: Node, operand: Node, flat: int) -> tuple[Any, Any]:
+        """The local derivatives of a quantity by one entry of an operand: where, and what."""
+        import numpy
+
+        pullback = self._prepared(use)
+        share, steps = pullback.shares[operand], pullback.steps[operand]
+        moved = {*steps, pullback.seed}
+        parts: dict[Node, list[tuple[Any, Any]]] = {share: [(numpy.array([flat]), numpy.ones(1))]}
+        with numpy.errstate(all="ignore"):
+            for node in reversed(steps):
+                if node in parts:
+                    places, factors = _merged(parts.pop(node))
+                    for item, *part in self._read_step(node, places, factors, moved):
+                        parts.setdefault(item, []).append((part[0], part[1]))
+        return _merged(parts.get(pullback.seed, [(numpy.zeros(0, int), numpy.zeros(0))]))
+
+    def _read_step(self, node: Node, places: Any, factors: Any, moved: set[Node]) -> Any:
+        record = node.primitive
+        if isinstance(record, Pointwise):
+            entries = lambda item: _entries(self.values[item], places)
+            for item, slope in self._slopes(node, entries, moved):
+                yield item, places, factors * slope
+            return
+        assert isinstance(record, Linear)
+        shapes = [item.shape for item in node.inputs]
+        for rows, operands in record.products(places, shapes, node.attributes):
+            times, target = factors[rows], None
+            for number, flats in operands:
+                item = node.inputs[number]
+                if item in moved:
+                    target = (item, flats)
+                else:
+                    times = times * _entries(self.values[item], flats)
+            if target is not None:
+                yield *target, times
+
+    @staticmethod
+    def _slopes(node: Node, number: Any, moved: set[Node]) -> Any:
+        """The slopes of a step by those of its operands that depend on the adjoint."""
+        record = node.primitive
+        assert isinstance(record, Pointwise)
+        pairs = list(zip(record.operands, node.inputs, strict=True))
+        numbers = {name: number(item) for name, item in pairs if item not in moved}
+        for (_, item), slope in zip(pairs, record.slopes, strict=True):
+            if item in moved and slope is not None:
+                yield item, evaluate(slope, numbers, "array_kernel")
+
+
+def _entries(array: Any, places: Any) -> Any:
+    """The entries at these flat indices, in double precision."""
+    import numpy
+
+    if array.flags.c_contiguous:
+        return array.reshape(-1)[places].astype(float)
+    return array[numpy.unravel_index(places, array.shape)].astype(float)
+
+
+def _merged(parts: list[tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Places in order, once each, with the sum of what belongs to each."""
+    import numpy
+
+    places = numpy.concatenate([own for own, _ in parts]) if len(parts) > 1 else parts[0][0]
+    factors = numpy.concatenate([own for _, own in parts]) if len(parts) > 1 else parts[0][1]
+    if len(places) < 2 or (places[1:] > places[:-1]).all():
+        return places, factors
+    found, inverse = numpy.unique(places, return_inverse=True)
+    return found, numpy.bincount(inverse, factors, len(found))
