@@ -28,10 +28,12 @@ from chainrule.explanation.documents.compose import (
     steps_document,
     values_document,
 )
+from chainrule.explanation.documents.excerpt import excerpt_document
 from chainrule.explanation.documents.fragment import fragment
 from chainrule.explanation.documents.markdown import markdown
 from chainrule.explanation.documents.mathjax import mathjax
 from chainrule.explanation.documents.terminal import terminal_rows
+from chainrule.explanation.excerpt import Excerpt
 from chainrule.explanation.messages import Words, language_of
 from chainrule.explanation.schema import Explanation
 from chainrule.explanation.values import Values
@@ -100,6 +102,7 @@ def _expression(expression: Expression, say: Words) -> Document:
 DOCUMENTS: dict[type, Callable[[Any, Words], Document]] = {
     Article: article_document,
     Explanation: explanation_document,
+    Excerpt: excerpt_document,
     Derivation: _derivation,
     Values: values_document,
     Steps: steps_document,
