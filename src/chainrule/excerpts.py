@@ -32,7 +32,8 @@ MOST_FACTORS = 6
 """Ways that a local derivative may take to be written out; a longer one is a number."""
 
 TERMS = 8
-"""Terms of a sum that are told, if nothing else is asked."""
+DEPTH = 1
+"""Terms of a sum that are told, and how deep they are opened, if nothing else is asked."""
 
 AGREES = {"float32": 1e-4, "float64": 1e-9}
 """How far a gradient may be from the framework's own, relative to the largest of its tensor."""
@@ -63,7 +64,7 @@ class Reader:
         names: Sequence[str],
         *,
         terms: int = TERMS,
-        depth: int = 1,
+        depth: int = DEPTH,
         chain: bool = True,
         checked: bool = True,
     ) -> Excerpt:

@@ -29,6 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "verify": GRAPH | {"engines", "wire"},
     "train": GRAPH | {"differentiate", "engines"},
     "workings": GRAPH | {"differentiate", "explanation", "engines", "verify"},
+    "excerpts": GRAPH | {"differentiate", "explanation", "engines"},
     "streamed": GRAPH | {"differentiate", "explanation", "engines", "wire", "workings"},
     "api": GRAPH
     | {
@@ -42,6 +43,8 @@ ALLOWED: dict[str, set[str]] = {
         "examples",
         "workings",
         "streamed",
+        "excerpts",
+        "importers",
     },
     "display": GRAPH | {"api", "frontends", "explanation", "engines", "verify", "train"},
     "cli": {"api", "errors", "explanation", "frontends.files"},

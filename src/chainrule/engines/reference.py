@@ -45,5 +45,5 @@ def leaf_values(model: Model) -> dict[Node, float]:
     return {
         node: value
         for leaf in model.leaves
-        for node, value in zip(entries[leaf.node], leaf.values, strict=True)
+        for node, value in zip(entries[leaf.node], map(float, leaf.values), strict=True)
     }

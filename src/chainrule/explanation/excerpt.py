@@ -138,6 +138,11 @@ class Excerpt(Displayed):
         """The model's title."""
         return self.model.title
 
+    @property
+    def checks(self) -> tuple[Mapping[str, Any], ...]:
+        """The check of each entry."""
+        return tuple(item.checks for item in self.entries)
+
     def open(self, *names: str, **choices: Any) -> Excerpt:
         """The entries of these names, of any quantity; `choices` are those of `explain`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from chainrule.explanation.derivation import partial
 from chainrule.explanation.documents.blocks import (
@@ -24,7 +25,7 @@ from chainrule.explanation.documents.blocks import (
     Title,
 )
 from chainrule.explanation.documents.choices import Choices
-from chainrule.explanation.documents.compose import finished, line_blocks
+from chainrule.explanation.documents.compose import FULL, finished, line_blocks
 from chainrule.explanation.documents.rounding import significant
 from chainrule.explanation.excerpt import Chain, Entry, Excerpt, Term, Use
 from chainrule.explanation.messages import Words as Messages
@@ -45,11 +46,11 @@ CANCELS = 0.995
 MOST_LINKS = 40
 """Steps of a chain that are listed; of a longer one, half from each end."""
 
-USUAL = Choices(digits=DIGITS)
 
-
-def excerpt_document(excerpt: Excerpt, say: Messages, choices: Choices = USUAL) -> Document:
+def excerpt_document(excerpt: Excerpt, say: Messages, choices: Choices = FULL) -> Document:
     """The document of `chainrule explain` for a model that is too large to be spelt out."""
+    if choices.digits is None and choices.level != "everything":
+        choices = replace(choices, digits=DIGITS)
     loss = (Right(Number(excerpt.loss_value)),)
     blocks: list[Block] = [
         Title(excerpt.title),
