@@ -251,7 +251,9 @@ ONE: dict[str, list[Function]] = {
         lambda x: F.cross_entropy(x.T, LABELS, label_smoothing=0.1),
         lambda x: F.cross_entropy(x.T, torch.softmax(torch.eye(4, 3).double(), 1)),
         lambda x: F.cross_entropy(x[0], torch.tensor(2)),
-        lambda x: F.cross_entropy(x.T.reshape(1, 2, 2, 3).permute(0, 3, 1, 2), LABELS[None].view(1, 2, 2)),
+        lambda x: F.cross_entropy(
+            x.T.reshape(1, 2, 2, 3).permute(0, 3, 1, 2), LABELS[None].view(1, 2, 2)
+        ),
         lambda x: F.nll_loss(x.T, LABELS),
     ],
 }

@@ -206,9 +206,7 @@ def _triu(at: Step, x: Any, diagonal: int = 0) -> Node:
 # ------------------------------------------------------------------------------ look-ups
 
 
-@operation(
-    "embedding", steps="take", note="the row of `padding_idx` is stopped: its gradient is 0"
-)
+@operation("embedding", steps="take", note="the row of `padding_idx` is stopped: its gradient is 0")
 def _embedding(at: Step, table: Any, tokens: Any, padding: int = -1, *_: Any) -> Node:
     op = at.op
     rows = _static(tokens).flatten().tolist()
@@ -309,9 +307,7 @@ def _scatter_add(at: Step, x: Any, axis: int, indices: Any, source: Any) -> Node
 
 
 @operation("index_add", steps="scatter_add, add")
-def _index_add(
-    at: Step, x: Any, axis: int, indices: Any, source: Any, alpha: float = 1
-) -> Node:
+def _index_add(at: Step, x: Any, axis: int, indices: Any, source: Any, alpha: float = 1) -> Node:
     import torch
 
     numbered = torch.arange(math.prod(at.shape)).reshape(at.shape)

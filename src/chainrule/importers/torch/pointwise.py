@@ -148,9 +148,7 @@ def _hardsigmoid(at: Step, z: Any) -> Node:
 def _hardswish(at: Step, z: Any) -> Node:
     op = at.op
     inside = op.div(op.mul(z, op.add(z, 3.0)), 6.0)
-    return op.where(
-        op.less_equal(z, -3.0), 0.0, op.where(op.greater_equal(z, 3.0), z, inside)
-    )
+    return op.where(op.less_equal(z, -3.0), 0.0, op.where(op.greater_equal(z, 3.0), z, inside))
 
 
 # ------------------------------------------------------------------- choices and bounds

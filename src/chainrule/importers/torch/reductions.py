@@ -155,6 +155,11 @@ def _softmax(at: Step, x: Any, axis: int, *_: Any, **__: Any) -> Node:
     return _along(at, "softmax", x, axis)
 
 
+@operation("_safe_softmax", steps="softmax", note="a row of nothing but −∞ gives NaN")
+def _safe_softmax(at: Step, x: Any, axis: int, *_: Any, **__: Any) -> Node:
+    return _along(at, "softmax", x, axis)
+
+
 @operation("_log_softmax", "log_softmax.int", steps="log_softmax")
 def _log_softmax(at: Step, x: Any, axis: int, *_: Any, **__: Any) -> Node:
     return _along(at, "log_softmax", x, axis)
