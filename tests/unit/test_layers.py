@@ -23,6 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "graph": {"errors", "mime", "primitives"},
     "differentiate": GRAPH,
     "frontends": GRAPH,
+    "importers": GRAPH,
     "explanation": GRAPH | {"differentiate", "wire"},
     "emit": GRAPH | {"differentiate"},
     "engines": GRAPH | {"differentiate", "emit"},

@@ -64,8 +64,11 @@ def leaf_arrays(model: Model, dtype: str = "float64") -> dict[Node, Any]:
     for leaf in model.leaves:
         with numpy.errstate(over="ignore"):
             array = numpy.asarray(leaf.values, dtype)  # a large leaf's own numbers, not copied
-        if dtype != "float64" and not numpy.isfinite(array).all():
-            flat = int(numpy.argmin(numpy.isfinite(array)))
+        lost = numpy.zeros(0, bool)
+        if dtype != "float64" and array is not leaf.values:
+            lost = ~numpy.isfinite(array) & numpy.isfinite(leaf.values)
+        if lost.any():
+            flat = int(numpy.argmax(lost))
             raise InputError(
                 Fault(
                     "ValueError",
