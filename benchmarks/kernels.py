@@ -1,9 +1,9 @@
 """Array kernels against PyTorch: each step of ResNet-18 and GPT-2, and both models whole.
 
 A step is run forwards, and backwards to its activations; parameters get no gradient.  The
-two take turns, in float32, and the least of the repeats is shown.
+two take turns, in float32, and the least times are shown.
 
-python benchmarks/kernels.py [--model NAME] [--whole] [--repeats N] [--threads N] [--step TEXT]
+python benchmarks/kernels.py [--model NAME] [--whole] [--patience N] [--threads N] [--step TEXT]
 """
 
 from __future__ import annotations
@@ -305,18 +305,27 @@ def step(call: Call) -> tuple[tuple[Callable[[], Any], ...], ...]:
     return (lambda: forward.run(values), our_backward), (their_forward, their_backward)
 
 
-def least(sides: tuple[tuple[Callable[[], Any], ...], ...], repeats: int) -> list[list[float]]:
-    """The least seconds of each side's functions; the sides take turns."""
+def least(sides: tuple[tuple[Callable[[], Any], ...], ...], patience: int) -> list[list[float]]:
+    """The least seconds of each side's functions; the sides take turns.
+
+    They stop when so many turns have bettered none by a fiftieth.
+    """
     times = [[math.inf for _ in own] for own in sides]
-    for _, (own, found) in itertools.product(range(repeats), zip(sides, times, strict=True)):
-        time.sleep(0.02)  # until the other side's threads no longer wait for work, and so work
-        for run in own:
-            run()
-        found[:] = [min(best, timed(run)()) for best, run in zip(found, own, strict=True)]
+    left = patience
+    while left:
+        left -= 1
+        for own, found in zip(sides, times, strict=True):
+            time.sleep(0.02)  # until the other side's threads no longer wait for work, and so work
+            for number, run in enumerate(own):
+                run()
+                seconds = timed(run)()
+                if seconds < 0.98 * found[number]:
+                    left = patience
+                found[number] = min(found[number], seconds)
     return times
 
 
-def steps(name: str, text: str, repeats: int) -> None:
+def steps(name: str, text: str, patience: int) -> None:
     ours = Ours()
     MODELS[name](ours)
     head = ("forward", "PyTorch", "backward", "PyTorch", "ratio", "times")
@@ -324,7 +333,7 @@ def steps(name: str, text: str, repeats: int) -> None:
     totals = [0.0] * 4
     for call, count in ours.calls.items():
         if text in _title(call):
-            ours_own, theirs_own = least(step(call), repeats)
+            ours_own, theirs_own = least(step(call), patience)
             row = [own for pair in zip(ours_own, theirs_own, strict=True) for own in pair]
             totals = [total + count * own for total, own in zip(totals, row, strict=True)]
             _print(_title(call), row, count)
@@ -345,7 +354,7 @@ def _print(title: str, row: Any, count: int) -> None:
     print(f"{title:<60}", *written, f"{ratio:>9.2f}", f"{count:>9}", flush=True)
 
 
-def whole(name: str, side: str, repeats: int) -> tuple[float, float, float]:
+def whole(name: str, side: str, patience: int) -> tuple[float, float, float]:
     """Seconds, peak memory in MiB with and without what was there before, of one process."""
     from chainrule.differentiate.reverse import reverse
     from chainrule.engines import numpy as arrays
@@ -373,24 +382,19 @@ def whole(name: str, side: str, repeats: int) -> tuple[float, float, float]:
             MODELS[name](Theirs(leaves)).backward()
 
     before = _peak()
-    run()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return min(times), _peak() - before, _peak()
+    ((seconds,),) = least(((run,),), patience)
+    return seconds, _peak() - before, _peak()
 
 
 def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _whole(name: str, repeats: int) -> None:
+def _whole(name: str, patience: int) -> None:
     print(f"\n{name}, whole{'':<20} milliseconds  MiB for it  MiB in all")
     for side in ("chainrule", "PyTorch", "PyTorch, with parameters"):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            seconds, own, peak = pool.apply(whole, (name, side, repeats))
+            seconds, own, peak = pool.apply(whole, (name, side, patience))
         print(f"{side:<32} {1e3 * seconds:>12.1f} {own:>11.0f} {peak:>11.0f}", flush=True)
 
 
@@ -399,15 +403,17 @@ def main() -> int:
     parser.add_argument("--model", choices=list(MODELS), action="append", help="all")
     parser.add_argument("--whole", action="store_true", help="whole models, and their memory")
     parser.add_argument("--step", default="", metavar="TEXT", help="steps with this in their title")
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument(
+        "--patience", type=int, default=8, help="turns without a better time before the last"
+    )
     parser.add_argument("--threads", type=int, default=2, help="of BLAS and PyTorch")
     options = parser.parse_args()
     limit_threads(options.threads)  # before NumPy is loaded
     for name in options.model or MODELS:
         if options.whole:
-            _whole(name, options.repeats)
+            _whole(name, options.patience)
         else:
-            steps(name, options.step, options.repeats)
+            steps(name, options.step, options.patience)
     return 0
 
 
