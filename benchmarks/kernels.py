@@ -16,7 +16,7 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from timing import limit_threads, timed
@@ -148,9 +148,7 @@ class Ours:
 
     def attention(self, x: Any) -> Any:
         op, own = self.op, (TOKENS, HEADS, WIDTH // HEADS)
-        parts = (
-            op.slice(x, (0, at * WIDTH), (1, 1), (TOKENS, WIDTH)) for at in range(3)
-        )
+        parts = (op.slice(x, (0, at * WIDTH), (1, 1), (TOKENS, WIDTH)) for at in range(3))
         q, k, v = (op.transpose(op.reshape(part, own), (1, 0, 2)) for part in parts)
         mixed = op.composite("attention", q, k, v, self.hidden)
         return op.reshape(op.transpose(mixed, (1, 0, 2)), (TOKENS, WIDTH))
@@ -263,6 +261,7 @@ def step(call: Call) -> tuple[tuple[Callable[[], Any], ...], ...]:
     """Ours and theirs of one step, each forwards and backwards; compared before they are timed."""
     import numpy
     import torch
+
     from chainrule.differentiate.reverse import reverse
     from chainrule.engines import numpy as arrays
     from chainrule.graph.node import topological
