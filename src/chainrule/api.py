@@ -265,9 +265,9 @@ def from_torch(
 
     Raises: InputError where PyTorch is missing or an operation has no steps here.
     """
-    from chainrule.importers import torch as importer
+    from chainrule.importers.torch import from_torch as imported
 
-    return importer.from_torch(module, args, kwargs, loss=loss, targets=targets, seed=seed)
+    return imported(module, args, kwargs, loss=loss, targets=targets, seed=seed)
 
 
 def _is_module(given: Any) -> bool:

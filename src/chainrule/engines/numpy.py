@@ -72,7 +72,7 @@ def leaf_arrays(model: Model, dtype: str = "float64") -> dict[Node, Any]:
         with numpy.errstate(over="ignore"):
             array = numpy.asarray(leaf.values, dtype)  # a large leaf's own numbers, not copied
         lost = numpy.zeros(0, bool)
-        if dtype != "float64" and array is not leaf.values:
+        if dtype != "float64" and getattr(leaf.values, "dtype", None) != dtype:
             lost = ~numpy.isfinite(array) & numpy.isfinite(leaf.values)
         if lost.any():
             flat = int(numpy.argmax(lost))
