@@ -10,7 +10,7 @@ the formula of the quantity that it belongs to.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from chainrule.graph.labels import Labels
 from chainrule.graph.node import Node, topological
@@ -59,7 +59,7 @@ def name_quantities(outputs: Iterable[Node]) -> dict[Node, Sequence[str]]:
             if _can_be_named(net, labels) and taken.isdisjoint(_bases(own)):
                 labels[net] = own
                 taken.update(_bases(own))
-    uses = _uses(order)
+    uses = _uses(order, labels)
     depth: dict[Node, int] = {}
     count = 0
     for node in order:
@@ -96,12 +96,17 @@ def _can_be_named(node: Node, labels: Mapping[Node, Sequence[str]]) -> bool:
     )
 
 
-def _uses(order: list[Node]) -> Counter[Node]:
-    """How often the entries of each node are used, steps that only move them looked through."""
+def _uses(order: list[Node], labels: Container[Node]) -> Counter[Node]:
+    """How often the entries of each node are used, steps that only move them looked through.
+
+    What moves them to a quantity of its own name is one use.
+    """
     uses: Counter[Node] = Counter()
     for node in reversed(order):
         for item in node.inputs:
-            if node.primitive.name in MOVES:
+            if node.primitive.name in MOVES and node in labels:
+                uses[item] += 1
+            elif node.primitive.name in MOVES:
                 repeats = node.primitive.name == "broadcast" and node.shape != item.shape
                 uses[item] += max(uses[node], 2 if repeats else 0)
             elif isinstance(node.primitive, Linear) and node.primitive.name != "sum":
