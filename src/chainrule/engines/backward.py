@@ -127,22 +127,11 @@ class Backward:
     def _prepared(self, use: Node) -> Pullback:
         """The pullback of a quantity, with the numbers that it takes beside the adjoint."""
         pullback = self.pullbacks.of(use)
-        moved = {node for steps in pullback.steps.values() for node in steps} | {pullback.seed}
-        beside = [
-            item
-            for node in moved
-            for item in node.inputs
-            if item not in moved and item not in self.values
-        ]
-        if beside:
-            order = topological(beside, self.values.__contains__)
-            known = {
-                item: self.values[item]
-                for node in order
-                for item in (node, *node.inputs)
-                if item in self.values
-            }
-            self.values.update(arrays.program(beside, known, self.model.dtype).run(known))
+        missing = [node for node in pullback.beside if node not in self.values]
+        if missing:
+            order = topological(missing, self.values.__contains__)
+            known = {node: self.values[node] for node in order if node in self.values}
+            self.values.update(arrays.program(missing, known, self.model.dtype).run(known))
         return pullback
 
     # ------------------------------------------------------------------ single entries
