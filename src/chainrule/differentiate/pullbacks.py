@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from chainrule.differentiate.reverse import reverse
 from chainrule.graph.build import Builder
-from chainrule.graph.node import Node, topological
+from chainrule.graph.node import Node, inside, topological
 from chainrule.graph.passes.prune import depending
 
 __all__ = ["Pullback", "Pullbacks"]
@@ -62,14 +62,15 @@ class Pullbacks:
         self._made: dict[Node, Pullback] = {}
         forward = topological([loss])
         self._forward = frozenset(forward)
+        self._opened = {
+            node for node in forward if any(step in quantities for step in inside(node))
+        }
         self.order = [node for node in forward if node in quantities or node is loss]
         self.operands: dict[Node, list[Node]] = {}
         self.uses: dict[Node, list[Node]] = {node: [] for node in self.order}
         for node in self.order:
-            inside = topological([node], lambda item: item in self.uses and item is not node)  # noqa: B023
-            self.operands[node] = [
-                item for item in inside if item in self.uses and item is not node
-            ]
+            found = topological([node], lambda item: item in self.uses and item is not node)  # noqa: B023
+            self.operands[node] = [item for item in found if item in self.uses and item is not node]
             for item in self.operands[node]:
                 self.uses[item].append(node)
 
@@ -78,12 +79,13 @@ class Pullbacks:
         return node in self._quantities
 
     def of(self, node: Node) -> Pullback:
-        """What the quantity hands back; a composite as one step where it can."""
+        """What the quantity hands back; a composite as one step, if none inside is a quantity."""
         known = self._made.get(node)
         if known is None:
             seed = self._op.variable(f"∂{self.loss.name}/∂{node.name}", node.shape)
             wanted = set(self.operands[node])
-            found = reverse(self._op, node, wanted, seed, self.is_quantity, folded=True)
+            stop, opened = self.is_quantity, self._opened
+            found = reverse(self._op, node, wanted, seed, stop, folded=True, opened=opened)
             shares = {item: found[item] for item in self.operands[node] if item in found}
             known = self._made[node] = _pullback(seed, shares, self._forward)
         return known

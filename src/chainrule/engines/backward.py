@@ -6,7 +6,8 @@ an adjoint is made of is read off the graph of a share, without running it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,14 +43,36 @@ class Backward:
     `values` are the arrays of all nodes that were run, in the type of the model.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, opened: frozenset[Node] = frozenset()) -> None:
         self.model = model
-        folded = {step for node in model.nodes for step in inside(node) if step.name is None}
-        self.pullbacks = Pullbacks(model.loss, model.labels.keys() - folded)
+        self.opened = opened
         leaves = arrays.leaf_arrays(model, model.dtype)
         self.values = arrays.program([model.loss], dtype=model.dtype).run(leaves)
         self._adjoints: dict[Node, Any] = {}
         self._paths: dict[Node, Any] = {}
+        self.pullbacks = self._pullbacks()
+
+    def _pullbacks(self) -> Pullbacks:
+        """Between the quantities; those inside a composite are none until it is opened."""
+        folded = {
+            step
+            for node in self.model.nodes
+            if node not in self.opened
+            for step in inside(node)
+            if step.name is None
+        }
+        return Pullbacks(self.model.loss, self.model.labels.keys() - folded)
+
+    def open(self, composites: Iterable[Node]) -> Backward:
+        """The same run, these composites in their steps."""
+        opened = self.opened.union(composites)
+        if opened == self.opened:
+            return self
+        run = copy.copy(self)
+        run.opened = opened
+        run._adjoints, run._paths = dict(self._adjoints), dict(self._paths)
+        run.pullbacks = run._pullbacks()
+        return run
 
     @property
     def loss(self) -> float:

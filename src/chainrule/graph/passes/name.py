@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from chainrule.graph.labels import Labels
-from chainrule.graph.node import Node, topological
+from chainrule.graph.node import Node, inside, topological
 from chainrule.graph.passes.fold import constant_value
 from chainrule.graph.passes.unroll import entry_labels
 from chainrule.primitives import CONSTANT, VARIABLE, Linear
@@ -59,6 +59,9 @@ def name_quantities(outputs: Iterable[Node]) -> dict[Node, Sequence[str]]:
             if _can_be_named(net, labels) and taken.isdisjoint(_bases(own)):
                 labels[net] = own
                 taken.update(_bases(own))
+    for node in order:
+        if node.fold is not None and node.name is not None:
+            _name_inside(node, labels, taken)
     uses = _uses(order, labels)
     depth: dict[Node, int] = {}
     count = 0
@@ -72,6 +75,20 @@ def name_quantities(outputs: Iterable[Node]) -> dict[Node, Sequence[str]]:
         labels[node] = Labels(f"t{count}", node.shape)
         depth[node] = 0
     return labels
+
+
+def _name_inside(node: Node, labels: dict[Node, Sequence[str]], taken: set[str]) -> None:
+    """Name the steps of a composite after it: `norm.sqrt` of `norm`."""
+    counts: Counter[str] = Counter()
+    for step in inside(node):
+        if not _can_be_named(step, labels):
+            continue
+        name = f"{node.name}.{step.primitive.name}"
+        counts[name] += 1
+        own = name if counts[name] == 1 else f"{name}_{counts[name] - 1}"
+        if own not in taken:
+            labels[step] = Labels(own, step.shape)
+            taken.add(own)
 
 
 def _net_labels(outputs: Sequence[str]) -> Sequence[str]:
