@@ -67,7 +67,7 @@ class Regularised(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fc = nn.Linear(6, 8)
+        self.fc = nn.Linear(6, 8, bias=False)
         self.norm = nn.BatchNorm1d(8)
         self.drop = nn.Dropout(0.5)
         self.channels = nn.Dropout1d(0.4)

@@ -15,6 +15,8 @@ from helpers.torch_models import example, gradients
 from torch import Tensor, nn
 from torch.nn import functional
 
+from chainrule import api
+from chainrule.engines import numpy as arrays
 from chainrule.errors import InputError
 from chainrule.graph.model import Model
 from chainrule.importers.torch import from_torch
@@ -302,3 +304,28 @@ def test_every_overload_is_one_of_pytorchs() -> None:
     for name in OPERATIONS:
         packet, _, overload = name.partition(".")
         assert overload in getattr(torch.ops.aten, packet).overloads(), name
+
+
+# ------------------------------------------------------------------- further down the waist
+
+
+@pytest.mark.parametrize("name", ["mlp", "lstm"])
+def test_a_small_model_is_explained_and_checked(name: str) -> None:
+    module, args, loss, targets = example(name).example()
+    args = tuple(item.double() if item.is_floating_point() else item for item in args)
+    model = from_torch(module.double(), args, loss=loss, targets=targets)
+    assert model.framework is not None
+    assert api.check(model).passed
+    (leaf, *_) = [leaf for leaf in model.leaves if leaf.role == "parameter"]
+    array = leaf.node.name or ""
+    (found,) = api.explain(model, [f"{array}[1,2]"]).derivations
+    assert found.gradient == pytest.approx(model.framework.gradient(array)[1, 2], rel=1e-12)
+
+
+def test_a_mask_of_minus_infinity_is_a_number_of_single_precision() -> None:
+    module, args, loss, targets = example("gpt2").example(
+        tokens=3, width=4, layers=1, heads=1, words=5, context=4
+    )
+    model = from_torch(module, args, loss=loss, targets=targets)
+    (mask,) = [leaf for leaf in model.leaves if leaf.node.name == "causal_mask"]
+    assert arrays.leaf_arrays(model, "float32")[mask.node][0, 1] == -np.inf
