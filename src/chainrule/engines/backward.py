@@ -113,8 +113,8 @@ class Backward:
         """The share of one operand in what a quantity hands back."""
         pullback = self._prepared(use)
         share = pullback.shares[operand]
-        given = self._given(pullback, operand)
-        return arrays.run([share], {**given, pullback.seed: adjoint})[share]
+        given = {**self._given(pullback, operand), pullback.seed: adjoint}
+        return arrays.program([share], given, self.model.dtype).results(given)[share]
 
     def _sizes(self, use: Node, operand: Node, paths: Any) -> Any:
         """The same of absolute values: nothing cancels."""
