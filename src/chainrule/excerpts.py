@@ -135,7 +135,7 @@ class Reader:
             size,
             shown,
             rest,
-            float(entries(self.backward.paths(node), numpy.array([flat]))[0]) if chain else None,
+            float(self.backward.paths.at(node, numpy.array([flat]))[0]) if chain else None,
             self._chain(node, flat) if chain and uses else None,
             self._checks(node, flat, gradient) if checked else {},
             self._opened(told, terms, depth),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chainrule.engines.backward import Backward, entries
+from chainrule.engines.backward import Backward
 from chainrule.graph.node import Node
 
 __all__ = ["FOLLOWED", "Step", "largest_chain"]
@@ -48,8 +48,7 @@ def largest_chain(
         steps = list(reached.get(item, {}).values())
         if item is pullbacks.loss or not steps:
             continue
-        paths = backward.paths(item)
-        sizes = entries(paths, numpy.array([step.flat for step in steps]))
+        sizes = backward.paths.at(item, numpy.array([step.flat for step in steps]))
         promise = numpy.abs([step.product for step in steps]) * sizes
         is_largest = is_largest and len(steps) <= followed
         for place in numpy.argsort(-promise, kind="stable")[:followed].tolist():
@@ -57,7 +56,7 @@ def largest_chain(
             for use in pullbacks.users(item):
                 reading, slopes = backward.read(use, item, step.flat)
                 own = reached.setdefault(use, {})
-                ahead = numpy.abs(slopes) * entries(backward.paths(use), reading.found)
+                ahead = numpy.abs(slopes) * backward.paths.at(use, reading.found)
                 best = numpy.argsort(-ahead, kind="stable")[:followed]
                 is_largest = is_largest and len(ahead) <= followed
                 for target, slope in zip(
