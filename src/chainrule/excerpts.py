@@ -6,6 +6,7 @@ As in `workings`, the rooms of the house meet here: the array chain rule and its
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,12 +22,12 @@ from chainrule.explanation.derivation import Line, partial
 from chainrule.explanation.excerpt import Chain, Entry, Excerpt, Link, Term, Use
 from chainrule.graph.build import Builder
 from chainrule.graph.model import Model
-from chainrule.graph.node import Node, topological
+from chainrule.graph.node import Node, inside, topological
 from chainrule.graph.passes.name import MOVES
 from chainrule.graph.trace import Trace
 from chainrule.primitives import CONSTANT, Linear, Pointwise
 
-__all__ = ["Reader", "backward_of"]
+__all__ = ["DEPTH", "TERMS", "Reader"]
 
 MOST_FACTORS = 6
 """Ways that a local derivative may take to be written out; a longer one is a number."""
@@ -39,23 +40,13 @@ AGREES = {"float32": 1e-4, "float64": 1e-9}
 """How far a gradient may be from the framework's own, relative to the largest of its tensor."""
 
 
-def backward_of(model: Model) -> Backward:
-    """The run of a model, which is kept with it."""
-    known: Backward | None = model.__dict__.get("_backward")
-    if known is None:
-        known = model.__dict__["_backward"] = Backward(model)
-    return known
-
-
 class Reader:
-    """Reads entries of one model's gradient.
-
-    Raises: NumericError where the loss is not finite.
-    """
+    """Reads entries of one model's gradient, all from one run with the numbers it has now."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self.backward = backward_of(model)
+        self.backward = Backward(model)
+        self._frameworks: dict[str, Any] = {}
         assert model.loss.name is not None
         self.loss = model.loss.name
 
@@ -65,19 +56,18 @@ class Reader:
         *,
         terms: int = TERMS,
         depth: int = DEPTH,
-        chain: bool = True,
         checked: bool = True,
     ) -> Excerpt:
         """The entries of these names, of any quantity.
 
         Of each `terms` terms are told; to a `depth` of more than 1 these are opened in turn.
+        A composite is opened where a step inside it is asked for.
 
         Raises: InputError with a fault for each name that no quantity has.
         """
-        found = [
-            self._entry(*self._place(name), terms, depth, chain, checked)
-            for name in self._known(names)
-        ]
+        places = [self.model.directory[name] for name in self._known(names)]
+        reader = self._opened_towards(node for node, _ in places)
+        found = [reader._entry(node, flat, terms, depth, checked) for node, flat in places]
         return Excerpt(
             self.model,
             self.loss,
@@ -85,8 +75,19 @@ class Reader:
             tuple(found),
             "numpy",
             self.model.dtype,
-            functools.partial(self.excerpt, terms=terms, depth=depth, chain=chain, checked=checked),
+            functools.partial(self.excerpt, terms=terms, depth=depth, checked=checked),
         )
+
+    def _opened_towards(self, nodes: Iterable[Node]) -> Reader:
+        """The reader for whom these are quantities, which they are not while they are folded."""
+        wanted = {node for node in nodes if not self.backward.pullbacks.is_quantity(node)}
+        if not wanted:
+            return self
+        reader = copy.copy(self)
+        reader.backward = self.backward.open(
+            node for node in self.model.nodes if not wanted.isdisjoint(inside(node))
+        )
+        return reader
 
     def _known(self, names: Iterable[str]) -> list[str]:
         faults: list[Fault] = []
@@ -100,18 +101,12 @@ class Reader:
             raise InputError(*faults)
         return list(dict.fromkeys(found))
 
-    def _place(self, name: str) -> tuple[Node, int]:
-        node, flat = self.model.directory[name]
-        return node, flat
-
     def _label(self, node: Node, flat: int) -> str:
         return self.model.labels[node][flat]
 
     # -------------------------------------------------------------------- an entry
 
-    def _entry(
-        self, node: Node, flat: int, terms: int, depth: int, chain: bool, checked: bool
-    ) -> Entry:
+    def _entry(self, node: Node, flat: int, terms: int, depth: int, checked: bool) -> Entry:
         import numpy
 
         name = self._label(node, flat)
@@ -135,10 +130,9 @@ class Reader:
             size,
             shown,
             rest,
-            float(self.backward.paths.at(node, numpy.array([flat]))[0]) if chain else None,
-            self._chain(node, flat) if chain and uses else None,
             self._checks(node, flat, gradient) if checked else {},
             self._opened(told, terms, depth),
+            functools.partial(self._ways, node, flat),
         )
 
     def _opened(self, told: Iterable[Term], terms: int, depth: int) -> Mapping[str, Entry]:
@@ -146,7 +140,7 @@ class Reader:
             return {}
         return {
             term.through: self._entry(
-                *self._place(term.through), terms, depth - 1, chain=False, checked=False
+                *self.model.directory[term.through], terms, depth - 1, checked=False
             )
             for term in told
             if term.through != self.loss
@@ -212,6 +206,13 @@ class Reader:
 
     # ---------------------------------------------------------------- chain and check
 
+    def _ways(self, node: Node, flat: int) -> tuple[float, Chain]:
+        """The sum over all paths to the loss, and the largest of them."""
+        import numpy
+
+        paths = float(self.backward.paths.at(node, numpy.array([flat]))[0])
+        return paths, self._chain(node, flat)
+
     def _chain(self, node: Node, flat: int) -> Chain:
         steps, is_largest = largest_chain(self.backward, node, flat)
         links = [
@@ -227,7 +228,10 @@ class Reader:
         leaf = next((leaf for leaf in self.model.leaves if leaf.node is node), None)
         if framework is None or leaf is None or leaf.role != "parameter" or not leaf.trained:
             return {}
-        own = framework.gradient(node.name or "")
+        name = node.name or ""
+        if name not in self._frameworks:
+            self._frameworks[name] = framework.gradient(name)
+        own = self._frameworks[name]
         value = float(own.reshape(-1)[flat])
         scale = float(numpy.abs(own).max())
         close = abs(value - gradient) <= AGREES[self.model.dtype] * scale

@@ -8,6 +8,7 @@ share of the whole that they are, and each can be opened in the same way.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -89,8 +90,8 @@ class Entry:
 
     `terms` are the largest of `count`, in the order of their size.  `size` is the sum of the
     absolute values of all terms, `shown` that of those told, `rest` the sum of the others.
-    `paths` is the sum of the absolute values of all paths from the entry to the loss, where it
-    was asked for.  `opened` are the entries of some of the terms, by their names.
+    `opened` are the entries of some of the terms, by their names.  What takes a further pass
+    over the model, `paths` and `chain`, is worked out when it is first looked at.
     """
 
     name: str
@@ -102,10 +103,23 @@ class Entry:
     size: float
     shown: float
     rest: float
-    paths: float | None = None
-    chain: Chain | None = None
-    checks: Mapping[str, Any] = field(default_factory=dict)
-    opened: Mapping[str, Entry] = field(default_factory=dict)
+    checks: Mapping[str, Any]
+    opened: Mapping[str, Entry]
+    ways: Callable[[], tuple[float, Chain]] = field(repr=False)
+
+    @functools.cached_property
+    def _ways(self) -> tuple[float, Chain]:
+        return self.ways()
+
+    @property
+    def paths(self) -> float:
+        """The sum of the absolute values of all paths from the entry to the loss."""
+        return self._ways[0]
+
+    @property
+    def chain(self) -> Chain:
+        """The path with the largest product of local derivatives."""
+        return self._ways[1]
 
     @property
     def coverage(self) -> float:
@@ -158,14 +172,15 @@ class Excerpt(Displayed):
             "loss": {"name": self.loss, "value": number(self.loss_value)},
             "engine": self.engine,
             "dtype": self.dtype,
-            "entries": [_entry(item) for item in self.entries],
+            "entries": [_entry(item) | _ways(item) for item in self.entries],
         }
 
 
+def _ways(item: Entry) -> dict[str, Any]:
+    return {"paths": number(item.paths), "chain": plain(dataclasses.asdict(item.chain))}
+
+
 def _entry(item: Entry) -> dict[str, Any]:
-    chain = item.chain
-    followed: dict[str, Any] = {} if chain is None else {"chain": plain(dataclasses.asdict(chain))}
-    paths = {} if item.paths is None else {"paths": number(item.paths)}
     return {
         "name": item.name,
         "value": number(item.value),
@@ -177,8 +192,6 @@ def _entry(item: Entry) -> dict[str, Any]:
         "rest": number(item.rest),
         "coverage": number(item.coverage),
         "cancellation": number(item.cancellation),
-        **paths,
-        **followed,
         "checks": plain(dict(item.checks)),
         "opened": {name: _entry(entry) for name, entry in item.opened.items()},
     }

@@ -43,6 +43,9 @@ WRITTEN = 3
 CANCELS = 0.995
 """A gradient below this share of its terms' magnitudes is said to cancel."""
 
+MOST_USES = 6
+"""Quantities that an entry is said to stand in; of more, those whose terms are largest."""
+
 MOST_LINKS = 40
 """Steps of a chain that are listed; of a longer one, half from each end."""
 
@@ -61,7 +64,7 @@ def excerpt_document(excerpt: Excerpt, say: Messages, choices: Choices = FULL) -
     for entry in excerpt.entries:
         heading = Derivative(excerpt.loss, entry.name)
         blocks.append(Heading(partial(excerpt.loss, entry.name), heading, entry.name))
-        blocks += told.entry(entry)
+        blocks += [*told.entry(entry), *told.ways(entry), *told.check(entry), *told.opened(entry)]
     document = Document(excerpt.title, tuple(blocks), say.language, told.symbols)
     return finished(document, choices)
 
@@ -74,30 +77,45 @@ class _Told:
         self.symbols: dict[str, str] = {}
 
     def entry(self, entry: Entry) -> list[Block]:
-        """An entry's gradient, its terms, and what they open to."""
+        """An entry's number, its gradient, where it stands and its terms."""
         say = self.say
         gradient = Derivative(self.loss, entry.name)
         blocks: list[Block] = [
             Equation(Name(entry.name), (Right(Number(entry.value)),), style="plain"),
             Equation(gradient, (Right(Number(entry.gradient)),)),
-            *(Paragraph(self._use(use), level=1) for use in entry.uses),
         ]
-        if not entry.uses:
+        uses = sorted(entry.uses, key=lambda use: -use.size)[:MOST_USES]
+        blocks += [Paragraph(self._use(use), level=1) for use in entry.uses if use in uses]
+        if len(entry.uses) > MOST_USES:
+            text = say("more", count=f"{len(entry.uses) - MOST_USES:,}")
+            blocks.append(Paragraph(text, level=1))
+        if not entry.uses and entry.name != self.loss:
             blocks.append(Paragraph(say("excerpt.unused"), level=1))
         if len(entry.uses) > 1:
             blocks.append(Paragraph(say("excerpt.added"), level=1))
-        blocks += self._terms(entry)
-        if entry.paths is not None and entry.uses:
-            share = abs(entry.gradient) / entry.paths if entry.paths else 1.0
-            text = say("excerpt.paths", paths=self._number(entry.paths), share=f"{share:.2g}")
-            blocks += [Break(), Paragraph(text, level=1)]
-        if entry.chain is not None and len(entry.chain.links) > 1:
-            blocks += self._chain(entry.chain)
-        blocks += self._check(entry)
-        for name, opened in entry.opened.items():
-            heading = Heading(partial(self.loss, name), Derivative(self.loss, name), level=2)
-            blocks.append(Details(heading, tuple(self.entry(opened))))
-        return blocks
+        return [*blocks, *self._terms(entry)]
+
+    def opened(self, entry: Entry) -> list[Block]:
+        """What its terms open to."""
+        return [
+            Details(
+                Heading(partial(self.loss, name), Derivative(self.loss, name), level=2),
+                (*self.entry(inner), *self.opened(inner)),
+            )
+            for name, inner in entry.opened.items()
+        ]
+
+    def ways(self, entry: Entry) -> list[Block]:
+        """All paths to the loss, and the largest of them."""
+        if not entry.uses or self.choices.level == "brief":
+            return []
+        share = abs(entry.gradient) / entry.paths if entry.paths else 1.0
+        numbers = {"paths": self._number(entry.paths), "share": f"{share:.2g}"}
+        blocks: list[Block] = [
+            Break(),
+            Paragraph(self.say("excerpt.paths", **numbers), level=1),
+        ]
+        return blocks + (self._chain(entry.chain) if len(entry.chain.links) > 1 else [])
 
     def _number(self, value: float) -> str:
         digits = self.choices.digits
@@ -176,7 +194,7 @@ class _Told:
             self._table(rows, "step", "slope", "so_far"),
         ]
 
-    def _check(self, entry: Entry) -> list[Block]:
+    def check(self, entry: Entry) -> list[Block]:
         checks = entry.checks
         if not checks:
             return []
