@@ -53,11 +53,14 @@ class Reading:
         """The entries of the adjoint that the entry is made of, in order."""
         return self.places[self.seed]
 
-    def at(self, way: Way) -> Any:
-        """Where the entries that a way leads to stand among the operand's places."""
+    def added(self, way: Way, numbers: Any) -> Any:
+        """A number for each way, added up for each of the operand's places."""
         import numpy
 
-        return numpy.searchsorted(self.places[way.operand], way.flats)
+        places = self.places[way.operand]
+        if way.flats is places:
+            return numbers
+        return numpy.bincount(numpy.searchsorted(places, way.flats), numbers, len(places))
 
 
 def read(pullback: Pullback, operand: Node, flat: int) -> Reading:
@@ -85,9 +88,10 @@ def _union(parts: list[Any]) -> Any:
 
     if not parts:
         return numpy.zeros(0, int)
-    if len(parts) == 1 and (parts[0][1:] > parts[0][:-1]).all():
+    if all(part is parts[0] for part in parts) and (parts[0][1:] > parts[0][:-1]).all():
         return parts[0]
-    return numpy.unique(numpy.concatenate(parts))
+    merged = numpy.sort(numpy.concatenate(parts), kind="stable")  # of sorted runs, mostly
+    return merged[numpy.concatenate([[True], merged[1:] != merged[:-1]])]
 
 
 def _ways(node: Node, places: Any, moved: set[Node]) -> list[Way]:

@@ -166,8 +166,7 @@ class Backward:
                 times = times[way.rows]
                 for item, flats in way.beside:
                     times = times * entries(self.values[item], flats)
-                target = factors[way.operand]
-                target += numpy.bincount(reading.at(way), times, len(target))
+                factors[way.operand] += reading.added(way, times)
         return reading, factors[reading.seed]
 
     def _slope(self, way: Way, reading: Reading) -> Any:
