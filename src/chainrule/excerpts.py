@@ -116,7 +116,9 @@ class Reader:
         if node is self.model.loss:
             gradient = 1.0
         size = float(numpy.abs(products).sum())
-        order = numpy.argsort(-numpy.abs(products), kind="stable")[:terms].tolist()
+        zero = int((products == 0).sum())
+        most = min(terms, max(1, len(products) - zero))
+        order = numpy.argsort(-numpy.abs(products), kind="stable")[:most].tolist()
         told = [self._term(name, node, flat, *_of(uses, place)) for place in order]
         shown = float(numpy.abs(products[order]).sum())
         rest = math.fsum(numpy.delete(products, order)) if len(order) < len(products) else 0.0
@@ -127,6 +129,7 @@ class Reader:
             tuple(map(self._use, uses)),
             tuple(told),
             len(products),
+            zero,
             size,
             shown,
             rest,

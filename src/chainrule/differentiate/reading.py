@@ -127,8 +127,8 @@ def formula_of_slope(
 ) -> Node | None:
     """The derivative that a reading leads to at entry `flat` of the adjoint, in scalar nodes.
 
-    `entry(node, flat)` is the scalar that stands for an entry beside the way.  None where it
-    would have more than `most` factors.
+    `entry(node, flat)` is the scalar that stands for an entry beside the way.  None where more
+    than `most` steps would multiply.
     """
     import numpy
 
@@ -144,7 +144,7 @@ def formula_of_slope(
             known = wanted.get(way.step)
             wanted[way.step] = starts if known is None else numpy.concatenate([known, starts])
             kept.append((way, chosen))
-            count += len(chosen)
+            count += len(chosen) if way.beside or way.slope is not None else 0
             if count > most:
                 return None
     ((start,),) = (reading.places[reading.share],)

@@ -88,7 +88,8 @@ class Chain:
 class Entry:
     """The gradient of one entry of a quantity, as the sum of its terms.
 
-    `terms` are the largest of `count`, in the order of their size.  `size` is the sum of the
+    `terms` are the largest of `count`, in the order of their size; `zero` of all are 0, which
+    are told only where there is no other.  `size` is the sum of the
     absolute values of all terms, `shown` that of those told, `rest` the sum of the others.
     `opened` are the entries of some of the terms, by their names.  What takes a further pass
     over the model, `paths` and `chain`, is worked out when it is first looked at.
@@ -100,6 +101,7 @@ class Entry:
     uses: tuple[Use, ...]
     terms: tuple[Term, ...]
     count: int
+    zero: int
     size: float
     shown: float
     rest: float
@@ -188,6 +190,7 @@ def _entry(item: Entry) -> dict[str, Any]:
         "uses": [_use(use) for use in item.uses],
         "terms": [_term(term) for term in item.terms],
         "count": item.count,
+        "zero": item.zero,
         "size": number(item.size),
         "rest": number(item.rest),
         "coverage": number(item.coverage),
