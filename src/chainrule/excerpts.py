@@ -10,7 +10,6 @@ import copy
 import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from chainrule.differentiate.reading import Reading, formula_of_slope
 from chainrule.differentiate.reverse import times
@@ -26,6 +25,7 @@ from chainrule.graph.node import Node, inside, topological
 from chainrule.graph.passes.name import MOVES
 from chainrule.graph.trace import Trace
 from chainrule.primitives import CONSTANT, Linear, Pointwise
+from chainrule.verify.framework import FrameworkCheck
 
 __all__ = ["DEPTH", "TERMS", "Reader"]
 
@@ -36,9 +36,6 @@ TERMS = 8
 DEPTH = 1
 """Terms of a sum that are told, and how deep they are opened, if nothing else is asked."""
 
-AGREES = {"float32": 1e-4, "float64": 1e-9}
-"""How far a gradient may be from the framework's own, relative to the largest of its tensor."""
-
 
 class Reader:
     """Reads entries of one model's gradient, all from one run with the numbers it has now."""
@@ -46,7 +43,7 @@ class Reader:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.backward = Backward(model)
-        self._frameworks: dict[str, Any] = {}
+        self._check = FrameworkCheck(model)
         assert model.loss.name is not None
         self.loss = model.loss.name
 
@@ -133,7 +130,7 @@ class Reader:
             size,
             shown,
             rest,
-            self._checks(node, flat, gradient) if checked else {},
+            self._check.of(node, flat, gradient) if checked else {},
             self._opened(told, terms, depth),
             functools.partial(self._ways, node, flat),
         )
@@ -222,28 +219,6 @@ class Reader:
             Link(self._label(step.node, step.flat), step.slope, step.product) for step in steps
         ]
         return Chain(tuple(links), is_largest)
-
-    def _checks(self, node: Node, flat: int, gradient: float) -> dict[str, Any]:
-        """The framework's own derivative by that entry."""
-        import numpy
-
-        framework = self.model.framework
-        leaf = next((leaf for leaf in self.model.leaves if leaf.node is node), None)
-        if framework is None or leaf is None or leaf.role != "parameter" or not leaf.trained:
-            return {}
-        name = node.name or ""
-        if name not in self._frameworks:
-            self._frameworks[name] = framework.gradient(name)
-        own = self._frameworks[name]
-        value = float(own.reshape(-1)[flat])
-        scale = float(numpy.abs(own).max())
-        close = abs(value - gradient) <= AGREES[self.model.dtype] * scale
-        return {
-            "framework": framework.name,
-            "version": framework.version,
-            "value": value,
-            "verdict": "agrees" if close or value == gradient else "disagrees",
-        }
 
 
 def steps_of(node: Node, backward: Backward) -> tuple[str, ...]:

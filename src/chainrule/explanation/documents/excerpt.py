@@ -25,7 +25,7 @@ from chainrule.explanation.documents.blocks import (
     Title,
 )
 from chainrule.explanation.documents.choices import Choices
-from chainrule.explanation.documents.compose import FULL, finished, line_blocks
+from chainrule.explanation.documents.compose import FULL, finished, framework_blocks, line_blocks
 from chainrule.explanation.documents.rounding import significant
 from chainrule.explanation.excerpt import Chain, Entry, Excerpt, Term, Use
 from chainrule.explanation.messages import Words as Messages
@@ -207,17 +207,8 @@ class _Told:
         ]
 
     def check(self, entry: Entry) -> list[Block]:
-        checks = entry.checks
-        if not checks:
-            return []
-        agrees = checks["verdict"] == "agrees"
-        text = self.say(
-            "excerpt.check",
-            framework=f"{checks['framework']} {checks['version']}",
-            value=self._number(checks["value"]),
-            verdict=self.say("agrees" if agrees else "disagrees"),
-        )
-        return [Break(), Paragraph(text, "good" if agrees else "bad")]
+        """The framework's own gradient."""
+        return framework_blocks(entry.checks, self.say, self.choices) if entry.checks else []
 
 
 def _places(origin: Origin | None, name: str) -> Iterator[str]:
