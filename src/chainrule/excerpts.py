@@ -130,6 +130,7 @@ class Reader:
             size,
             shown,
             rest,
+            tuple(other for other, own in self.model.aliases.items() if own == node.name),
             self._check.of(node, flat, gradient) if checked else {},
             self._opened(told, terms, depth),
             functools.partial(self._ways, node, flat),
@@ -232,7 +233,9 @@ def steps_of(node: Node, backward: Backward) -> tuple[str, ...]:
         for item in inside
         if item is node or (item.inputs and not is_quantity(item))
     ]
-    return tuple(dict.fromkeys(name for name in names if name not in MOVES)) or (names[-1],)
+    working = [name for name in names if name not in MOVES]
+    moving = [name for name in names if name not in ("reshape", "transpose", "broadcast")]
+    return tuple(dict.fromkeys(working or moving or names))
 
 
 def _of(uses: Sequence[Uses], place: int) -> tuple[Uses, int]:

@@ -91,7 +91,8 @@ class Entry:
     `terms` are the largest of `count`, in the order of their size; `zero` of all are 0, which
     are told only where there is no other.  `size` is the sum of the
     absolute values of all terms, `shown` that of those told, `rest` the sum of the others.
-    `opened` are the entries of some of the terms, by their names.  What takes a further pass
+    `also` are the other names of the parameter, `opened` the entries of some of the terms, by
+    their names.  What takes a further pass
     over the model, `paths` and `chain`, is worked out when it is first looked at.
     """
 
@@ -105,6 +106,7 @@ class Entry:
     size: float
     shown: float
     rest: float
+    also: tuple[str, ...]
     checks: Mapping[str, Any]
     opened: Mapping[str, Entry]
     ways: Callable[[], tuple[float, Chain]] = field(repr=False)
@@ -191,6 +193,7 @@ def _entry(item: Entry) -> dict[str, Any]:
         "terms": [_term(term) for term in item.terms],
         "count": item.count,
         "zero": item.zero,
+        "also": list(item.also),
         "size": number(item.size),
         "rest": number(item.rest),
         "coverage": number(item.coverage),

@@ -92,6 +92,8 @@ class _Told:
             Equation(Name(entry.name), (Right(Number(entry.value)),), style="plain"),
             Equation(gradient, (Right(Number(entry.gradient)),)),
         ]
+        if entry.also:
+            blocks.append(Paragraph(say("excerpt.shared", names=say.names(entry.also))))
         uses = sorted(entry.uses, key=lambda use: -use.size)[:MOST_USES]
         blocks += [Paragraph(self._use(use)) for use in entry.uses if use in uses]
         if len(entry.uses) > MOST_USES:
@@ -130,7 +132,7 @@ class _Told:
         return pretty_number(value if digits is None else significant(value, digits))
 
     def _use(self, use: Use) -> str:
-        key = HOW[use.unchanged, use.count == 1]
+        key = HOW[use.unchanged, use.count == 1] if use.count else "excerpt.unread"
         named = {"name": use.name, "steps": self.say.names(use.steps)}
         text = self.say(key, count=f"{use.count:,}", **named)
         place = self.say.names(_places(use.origin, use.name))
