@@ -242,14 +242,25 @@ def explain(
     asked = wrt if parameters is None else parameters
     names = [asked] if isinstance(asked, str) else asked
     if terms is not None or depth is not None or not _is_spelt_out(model):
-        from chainrule.excerpts import DEPTH, TERMS, Reader
-
         if not names:
             raise InputError(_nothing_asked(model))
-        reader = Reader(model)
-        return reader.excerpt(names, terms=terms or TERMS, depth=depth or DEPTH, checked=checked)
-    workings = Workings(model, model.resolve_all(names or model.trained), order or model.order)
-    return workings.explanation(checked)
+        return _excerpt(model, names, terms, depth, checked)
+    chosen = model.resolve_all(names or model.trained)
+    try:
+        return Workings(model, chosen, order or model.order).explanation(checked)
+    except InputError as error:
+        if not names or any(fault.kind != "SizeError" for fault in error.faults):
+            raise
+    return _excerpt(model, names, terms, depth, checked)
+
+
+def _excerpt(
+    model: Model, names: Sequence[str], terms: int | None, depth: int | None, checked: bool
+) -> Excerpt:
+    from chainrule.excerpts import DEPTH, TERMS, Reader
+
+    reader = Reader(model)
+    return reader.excerpt(names, terms=terms or TERMS, depth=depth or DEPTH, checked=checked)
 
 
 def from_torch(
@@ -487,6 +498,7 @@ def check(model: Model | Expression) -> Report:
     from chainrule.verify.report import check_gradient
 
     model = _model(model)
+    names = model.trained
     _check_forward(model)
     found = gradient(model)
     for name, value in found.entries.items():
@@ -499,7 +511,7 @@ def check(model: Model | Expression) -> Report:
                     hint=f"`chainrule explain` of {name} names the first factor that is not",
                 )
             )
-    return check_gradient(model, found.entries, model.trained)
+    return check_gradient(model, found.entries, names)
 
 
 def source(

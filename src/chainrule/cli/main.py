@@ -229,8 +229,7 @@ def explain(
     \b
     Examples:
       chainrule explain seed w7
-      chainrule explain seed w1 w7 --format markdown
-      chainrule explain flowers "output.weight[0,3]" --terms 5 --depth 2
+      chainrule explain flowers w7 --terms 3 --depth 2 --format markdown
     """
     import chainrule.api as api
 

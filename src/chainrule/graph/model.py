@@ -6,6 +6,7 @@ hourglass starts here.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import itertools
@@ -32,6 +33,9 @@ _DIGITS = re.compile(r"([0-9]+)")
 
 MOST_COMPARED = 10_000
 """Names up to which all are compared with one that is not known."""
+
+MOST_NAMED = 2_000_000
+"""Trained entries up to which all are listed by their names."""
 
 UNROLL_LIMIT = 1_000_000
 """The most scalar steps that are spelt out; a larger model is run as arrays only."""
@@ -130,7 +134,20 @@ class Model(Displayed):
 
     @property
     def trained(self) -> tuple[str, ...]:
-        """The names of the entries that an update changes, leaf by leaf."""
+        """The names of the entries that an update changes, leaf by leaf.
+
+        Raises: InputError where nobody could read them all.
+        """
+        count = sum(len(leaf.values) for leaf in self.leaves if leaf.trained)
+        if count > MOST_NAMED:
+            raise InputError(
+                Fault(
+                    "SizeError",
+                    f"the model trains {count:,} numbers",
+                    needs=f"at most {MOST_NAMED:,} to be taken one by one",
+                    hint="ask for the entries that matter, or for the reasons of a whole tensor",
+                )
+            )
         return tuple(name for leaf in self.leaves if leaf.trained for name, _ in leaf.entries)
 
     def resolve_all(self, names: Iterable[str]) -> list[str]:
@@ -219,7 +236,7 @@ class Model(Displayed):
         """
         faults: list[Fault] = []
         rate = self.learning_rate
-        values: dict[int, list[float]] = {}
+        values: dict[int, Any] = {}
         for name, value in changes.items():
             if not math.isfinite(value):
                 faults.append(Fault("ValueError", f"{name} = {value}", needs="a finite number"))
@@ -233,7 +250,10 @@ class Model(Displayed):
             except InputError as error:
                 faults.extend(error.faults)
                 continue
-            values.setdefault(leaf, list(self.leaves[leaf].values))[flat] = value
+            own = self.leaves[leaf].values
+            if leaf not in values:
+                values[leaf] = list(own) if isinstance(own, tuple) else copy.copy(own)
+            values[leaf][flat] = value
         if faults:
             raise InputError(*faults)
         return self.with_leaves(values, rate)
@@ -241,13 +261,17 @@ class Model(Displayed):
     def with_leaves(
         self, values: Mapping[int, Sequence[float]], learning_rate: float | None = None
     ) -> Model:
-        """The same graph with other numbers for whole leaves, by their place."""
+        """The same graph with other numbers for whole leaves, by their place.
+
+        The framework that it came from knows nothing of these.
+        """
         leaves = tuple(
-            dataclasses.replace(leaf, values=tuple(values[number])) if number in values else leaf
+            dataclasses.replace(leaf, values=_kept(values[number])) if number in values else leaf
             for number, leaf in enumerate(self.leaves)
         )
         rate = self.learning_rate if learning_rate is None else learning_rate
-        changed = dataclasses.replace(self, leaves=leaves, learning_rate=rate)
+        framework = None if values else self.framework
+        changed = dataclasses.replace(self, leaves=leaves, learning_rate=rate, framework=framework)
         for name in ("labels", "directory", "unrolled", "scalar_size"):  # the graph is the same
             if name in self.__dict__:
                 changed.__dict__[name] = self.__dict__[name]
@@ -331,6 +355,11 @@ class Model(Displayed):
     def nodes(self) -> list[Node]:
         """Every node of the array graph, inputs first."""
         return topological(self.outputs)
+
+
+def _kept(values: Sequence[float]) -> Sequence[float]:
+    """Numbers as a leaf keeps them: a list becomes a tuple, an array stays one."""
+    return tuple(values) if isinstance(values, list) else values
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
