@@ -92,7 +92,7 @@ class LeafValue:
     @property
     def entries(self) -> list[tuple[str, float]]:
         """Names and numbers as one lists them: w7, w8, w9, w10, however they are laid out."""
-        pairs = list(zip(self.labels, self.values, strict=True))
+        pairs = list(zip(self.labels, map(float, self.values), strict=True))
         return sorted(pairs, key=lambda pair: _natural(pair[0])) if len(pairs) < 1000 else pairs
 
 
@@ -174,7 +174,7 @@ class Model(Displayed):
     def value(self, name: str) -> float:
         """The number of one leaf entry. Raises: InputError when there is no such leaf."""
         leaf, flat = self.entry_of[self.resolve(name)]
-        return self.leaves[leaf].values[flat]
+        return float(self.leaves[leaf].values[flat])
 
     def resolve(self, name: str) -> str:
         """The leaf entry that `name` means. Raises: InputError with a did-you-mean."""
