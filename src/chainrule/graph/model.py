@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
-import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -210,8 +209,9 @@ class Model(Displayed):
             what = f'"{name}" is computed, not given'
         else:
             what = f'there is no number called "{name}"'
-        some = ", ".join(itertools.islice(self.entry_of, 8))
-        more = ", ..." if len(self.entry_of) > 8 else ""
+        is_large = len(self.entry_of) > MOST_COMPARED
+        names = self.entry_of.names if is_large else list(self.entry_of)
+        some, more = ", ".join(names[:8]), ", ..." if len(names) > 8 else ""
         return Fault(
             "NameError",
             what,
