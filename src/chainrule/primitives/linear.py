@@ -7,6 +7,8 @@ again.  The property tests compare every transpose with the terms.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -448,22 +450,64 @@ Linear(
 # ------------------------------------------------------------------------ selection
 
 
+SHORT = 64
+"""So many entries of each row, at most, are reduced one after another over all rows at once."""
+
+
+def _columns(x: Any, axes: Axes) -> list[Any] | None:
+    """The first entries of all rows along `axes`, then the second ones, and so on.
+
+    None where the rows are long, or few, or not NumPy's, whose own reductions are slow where
+    they are short: those of a pool.
+    """
+    import numpy
+
+    sizes = [x.shape[axis] for axis in axes]
+    if namespace(x) is not numpy or not 0 < math.prod(sizes) <= min(SHORT, x.size // SHORT):
+        return None
+    moved = numpy.moveaxis(x, axes, range(len(axes)))
+    return [moved[at] for at in itertools.product(*map(range, sizes))]
+
+
 def _max_kernel(x: Any, axes: Axes) -> Any:
     xp = namespace(x)
-    if not xp.iscomplexobj(x):
-        return xp.max(x, axis=axes)
-    return xp.sum(xp.where(first_max_kernel(x, axes), x, 0), axis=axes)
+    if xp.iscomplexobj(x):
+        return xp.sum(xp.where(first_max_kernel(x, axes), x, 0), axis=axes)
+    columns = _columns(x, axes)
+    return xp.max(x, axis=axes) if columns is None else functools.reduce(xp.maximum, columns)
 
 
 def first_max_kernel(x: Any, axes: Axes) -> Any:
     """1 at the first entry, in row-major order, that is the largest along `axes`; else 0."""
     xp = namespace(x)
     real = xp.real(x)
+    columns = _columns(real, axes)
+    if columns is not None:
+        return _marked(real, columns, axes)
     front = tuple(axis for axis in range(real.ndim) if axis not in axes) + tuple(axes)
     moved = real.transpose(front)
     rows = moved.reshape(-1, math.prod(real.shape[axis] for axis in axes))
     chosen = xp.arange(rows.shape[1]) == xp.argmax(rows, axis=1)[:, None]
     return chosen.astype(real.dtype).reshape(moved.shape).transpose(_inverse(front))
+
+
+def _marked(x: Any, columns: list[Any], axes: Axes) -> Any:
+    """The same, column by column."""
+    import numpy
+
+    largest = functools.reduce(numpy.maximum, columns)
+    has_nan = bool((largest != largest).any())
+    marks: Any = numpy.empty((len(columns), *largest.shape), x.dtype)
+    taken = numpy.zeros(largest.shape, bool)
+    for column, mark in zip(columns, marks, strict=True):
+        found = column == largest
+        if has_nan:
+            found |= column != column
+        numpy.greater(found, taken, out=found)
+        mark[...] = found
+        taken |= found
+    split = marks.reshape(*(x.shape[axis] for axis in axes), *largest.shape)
+    return numpy.moveaxis(split, range(len(axes)), axes)
 
 
 Select(

@@ -42,9 +42,51 @@ def _choose(takes_first: str) -> Any:
     def kernel(a: Any, b: Any) -> Any:
         xp = namespace(a, b)
         first = getattr(xp, takes_first)(xp.real(a), xp.real(b)) | (a != a)
-        return xp.where(first, a, b)
+        return _where(first, a, b)
 
     return kernel
+
+
+BITS = {"float32": "int32", "float64": "int64"}
+MANY = 4096
+"""So many entries, at least, are chosen by their bits."""
+
+
+def _where(c: Any, a: Any, b: Any) -> Any:
+    """`a` where `c` holds, else `b`.
+
+    NumPy takes a branch for each entry, and the processor guesses half of them wrong; the
+    bits of many entries are picked without one.
+    """
+    import numpy
+
+    xp = namespace(c, a, b)
+    kind = numpy.result_type(a, b).name if xp is numpy and numpy.size(c) >= MANY else ""
+    if kind not in BITS:
+        return xp.where(c, a, b)
+    bits = BITS[kind]
+    first, second = (_once(numpy.asarray(item, kind)).view(bits) for item in (a, b))
+    found = numpy.asarray(c, bool).astype(bits)
+    numpy.negative(found, out=found)
+    found = found & (first ^ second)
+    found ^= second
+    return found.view(kind)
+
+
+def _once(x: Any) -> Any:
+    """The array without its repetitions: of length 1 along each axis that was broadcast."""
+    return x[tuple(slice(None) if stride else slice(1) for stride in x.strides)]
+
+
+def _power(a: Any, b: Any) -> Any:
+    """`a ** b`; a cube in single precision as products, which NumPy takes 30 times as long for."""
+    import numpy
+
+    if namespace(a, b) is numpy and numpy.result_type(a, b) == numpy.float32:
+        exponent = _once(numpy.asarray(b))
+        if exponent.size == 1 and exponent.item() == 3:
+            return a * a * a
+    return a**b
 
 
 def _absolute(a: Any) -> Any:
@@ -129,7 +171,7 @@ Pointwise(
     notation="aᵇ",
     source=CALCULUS,
     scalar=arithmetic.power,
-    array=operator.pow,
+    array=_power,
     domain=(POSITIVE, ANY),
 )
 
@@ -271,7 +313,7 @@ Pointwise(
     notation="a if c else b",
     source="The branch that was taken, differentiated",
     scalar=arithmetic.where,
-    array=_array("where"),
+    array=_where,
     domain=((0.0, 1.0), ANY, ANY),
 )
 Pointwise(

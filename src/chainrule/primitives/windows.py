@@ -130,11 +130,19 @@ def _overlap_kernel(
 
     rank, lead = len(stride), len(shape) - len(stride)
     counts, size = x.shape[lead : lead + rank], x.shape[lead + rank :]
+    offsets = list(itertools.product(*map(range, size)))
+    if math.prod(counts) < math.prod(size):
+        # Fewer windows than places in one: window by window, from the last to the first,
+        # which is the same order for each sum.
+        first, second = range(lead, lead + rank), range(lead + rank, lead + 2 * rank)
+        x = x.transpose(*range(lead), *second, *first)
+        offsets = list(itertools.product(*map(range, counts)))[::-1]
+        counts, stride, dilation = size, dilation, stride
     padded = [
         whole + before + after for whole, (before, after) in zip(shape[lead:], padding, strict=True)
     ]
     total: Any = numpy.full((*shape[:lead], *padded), start, x.dtype)
-    for at in itertools.product(*map(range, size)):
+    for at in offsets:
         starts = [own * apart for own, apart in zip(at, dilation, strict=True)]
         places = [
             slice(first, first + (count - 1) * step + 1, step)
@@ -240,30 +248,25 @@ def _convolution_shape(
 def _convolution_kernel(
     x: Any, w: Any, stride: Axes, padding: Padding, dilation: Axes, groups: int
 ) -> Any:
-    """One matrix product a group, of the windows as columns (im2col).
+    """One matrix product for each group, of the windows as columns (im2col).
 
     Source: Chellapilla, Puri, Simard (2006), High performance convolutional neural networks
     for document processing, 3.
     """
-    import numpy
-
     windows = _windows_kernel(x, w.shape[2:], stride, dilation, padding)
-    rank = len(stride)
-    inside = (1, *range(2 + rank, 2 + 2 * rank))
-    width, outs = w.shape[1], w.shape[0] // groups
-    # The columns are laid out by tensordot; along the longer axes that is the fewer, longer runs.
-    wide = math.prod(windows.shape[2 : 2 + rank]) >= math.prod(w.shape[2:])
-    parts = []
-    for group in range(groups):
-        own = windows[:, group * width : (group + 1) * width]
-        rows = w[group * outs : (group + 1) * outs]
-        if wide:
-            part = numpy.tensordot(rows, own, (range(1, w.ndim), inside))  # o, n, i, j
-        else:
-            part = numpy.moveaxis(numpy.tensordot(own, rows, (inside, range(1, w.ndim))), -1, 0)
-        parts.append(part)
-    whole = parts[0] if groups == 1 else numpy.concatenate(parts)
-    return numpy.moveaxis(whole, 0, 1)
+    count, rank, width = len(x), len(stride), w.shape[1]
+    places = windows.shape[2 : 2 + rank]
+    windows = windows.reshape(count, groups, width, *windows.shape[2:])
+    outer, inner = (0, *range(3, 3 + rank)), (2, *range(3 + rank, 3 + 2 * rank))
+    size, whole = math.prod(w.shape[1:]), count * math.prod(places)
+    # The columns are copied; with the longer axes last, in fewer and longer runs.
+    if math.prod(places) >= math.prod(w.shape[2:]):
+        columns = windows.transpose(1, *inner, *outer).reshape(groups, size, whole)
+    else:
+        columns = windows.transpose(1, *outer, *inner).reshape(groups, whole, size)
+        columns = columns.swapaxes(1, 2)
+    product = w.reshape(groups, -1, size) @ columns
+    return product.reshape(len(w), count, *places).swapaxes(0, 1)
 
 
 def _convolution_in_order(
@@ -344,47 +347,40 @@ def _convolution_transpose(
     dilation: Axes,
     groups: int,
 ) -> tuple[Any, Any]:
-    """Both shares are convolutions.
+    """For x: each entry of `g` with its filter, a window, added up where the windows lay (col2im).
 
-    For x: of `g`, zeros between its entries, with `w` turned round.  For w: of `x` with `g`,
-    examples in the place of channels, stride and dilation changed over.
+    For w: the convolution of `x` with `g`, examples in the place of channels, stride and
+    dilation changed over.
 
     Source: Dumoulin and Visin (2016), 4.
     """
-    sizes, size = x.shape[2:], w.shape[2:]
-    axes, ones = tuple(range(2, 2 + len(size))), (1,) * len(size)
-    starts = [before for before, _ in padding]
+    sizes, (count, outs, *places), (_, width, *size) = x.shape[2:], g.shape, w.shape
+    filters = op.reshape(w, (groups, outs // groups, math.prod((width, *size))))
+    columns = op.reshape(_swapped(op, g), (groups, outs // groups, count * math.prod(places)))
+    product = op.matmul(op.transpose(filters, (0, 2, 1)), columns)
+    rank = len(size)
+    by_group = op.reshape(product, (groups * width, *size, count, *places))
+    inner, outer = range(1, 1 + rank), range(2 + rank, 2 + 2 * rank)
+    windows = op.transpose(by_group, (1 + rank, 0, *outer, *inner))
+    of_x = op.overlap_add(windows, stride, dilation, padding, x.shape)
     spans = [(own - 1) * apart for own, apart in zip(size, dilation, strict=True)]
-    reach = [(count - 1) * step + 1 for count, step in zip(g.shape[2:], stride, strict=True)]
-    apart = op.pad(g, (0,) * len(g.shape), (1, 1, *stride), (*g.shape[:2], *reach))
-    around = tuple(
-        (span - start, whole - own + start)
-        for span, start, whole, own in zip(spans, starts, sizes, reach, strict=True)
-    )
-    of_x = op.convolution(
-        apart, _swapped(op, op.flip(w, axes), 0, groups), ones, around, dilation, groups
-    )
+    reach = [(number - 1) * step + 1 for number, step in zip(places, stride, strict=True)]
     within = tuple(
-        (start, span + own - whole - start)
-        for span, start, whole, own in zip(spans, starts, sizes, reach, strict=True)
+        (before, span + own - whole - before)
+        for span, (before, _), whole, own in zip(spans, padding, sizes, reach, strict=True)
     )
     of_w = op.convolution(
-        _swapped(op, x, 1, groups), _swapped(op, g, 1, 1), dilation, within, stride, groups
+        _swapped(op, x, groups), _swapped(op, g), dilation, within, stride, groups
     )
-    return of_x, _swapped(op, of_w, 1, 1)
+    return of_x, _swapped(op, of_w)
 
 
-def _swapped(op: Any, x: Any, axis: int, groups: int) -> Any:
-    """The first two axes changed over, the groups that lie along `axis` left where they are."""
+def _swapped(op: Any, x: Any, groups: int = 1) -> Any:
+    """Examples and channels changed over; groups of channels stay beside the channels."""
     first, second, *rest = x.shape
-    if axis == 0:
-        split, order = (groups, first // groups, second), (0, 2, 1)
-        merged = (groups * second, first // groups)
-    else:
-        split, order = (first, groups, second // groups), (2, 1, 0)
-        merged = (second // groups, groups * first)
-    axes = (*order, *range(3, 3 + len(rest)))
-    return op.reshape(op.transpose(op.reshape(x, (*split, *rest)), axes), (*merged, *rest))
+    apart = op.reshape(x, (first, groups, second // groups, *rest))
+    turned = op.transpose(apart, (2, 1, 0, *range(3, 3 + len(rest))))
+    return op.reshape(turned, (second // groups, groups * first, *rest))
 
 
 Linear(

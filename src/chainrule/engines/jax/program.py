@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -56,11 +58,22 @@ def _overlap_add(
     padding: Padding,
     shape: tuple[int, ...],
 ) -> Any:
-    windows = functools.partial(
-        _windows, size=x.shape[len(shape) :], stride=stride, dilation=dilation, padding=padding
-    )
-    (found,) = jax.linear_transpose(windows, jnp.zeros(shape, x.dtype))(x)
-    return found
+    rank, lead = len(stride), len(shape) - len(stride)
+    counts, size = x.shape[lead : lead + rank], x.shape[lead + rank :]
+    if math.prod(counts) < math.prod(size):  # fewer windows than places in one: window by window
+        first, second = range(lead, lead + rank), range(lead + rank, lead + 2 * rank)
+        x = x.transpose((*range(lead), *second, *first))
+        counts, size, stride, dilation = size, counts, dilation, stride
+    total = jnp.zeros(shape, x.dtype)
+    for at in itertools.product(*map(range, size)):
+        placed = [(0, 0, 0)] * lead
+        for whole, own, apart, step, count, (before, _) in zip(
+            shape[lead:], at, dilation, stride, counts, padding, strict=True
+        ):
+            start = own * apart - before  # less than 0 cuts off
+            placed.append((start, whole - start - (count - 1) * step - 1, step - 1))
+        total += lax.pad(x[(..., *at)], jnp.zeros((), x.dtype), placed)
+    return total
 
 
 def _convolution(
