@@ -57,11 +57,9 @@ class Pullbacks:
         self.operands: dict[Node, list[Node]] = {}
         self.uses: dict[Node, list[Node]] = {node: [] for node in self.order}
         for node in self.order:
-            inside = topological(
-                [node], lambda item, node=node: item is not node and self.is_quantity(item)
-            )
+            inside = topological([node], lambda item: item in self.uses and item is not node)  # noqa: B023
             self.operands[node] = [
-                item for item in inside if item is not node and self.is_quantity(item)
+                item for item in inside if item in self.uses and item is not node
             ]
             for item in self.operands[node]:
                 self.uses[item].append(node)
