@@ -6,7 +6,7 @@ an adjoint is made of is read off the graph of a share, without running it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,13 +103,12 @@ class Backward:
         }
         found[pullback.seed] = paths
         steps = pullback.steps[operand]
+        moved = {*steps, pullback.seed}
         for node in steps:
             record = node.primitive
             if isinstance(record, Pointwise):
                 total: Any = 0.0
-                for item, slope in self._slopes(
-                    node, lambda item: self.values[item], {*steps, pullback.seed}
-                ):
+                for item, slope in _slopes(node, self.values, moved):
                     total = total + numpy.abs(slope) * found[item]
                 found[node] = total
             else:
@@ -180,8 +179,9 @@ class Backward:
     def _read_step(self, node: Node, places: Any, factors: Any, moved: set[Node]) -> Any:
         record = node.primitive
         if isinstance(record, Pointwise):
-            entries = lambda item: _entries(self.values[item], places)
-            for item, slope in self._slopes(node, entries, moved):
+            beside = (item for item in node.inputs if item not in moved)
+            numbers = {item: _entries(self.values[item], places) for item in beside}
+            for item, slope in _slopes(node, numbers, moved):
                 yield item, places, factors * slope
             return
         assert isinstance(record, Linear)
@@ -197,16 +197,21 @@ class Backward:
             if target is not None:
                 yield *target, times
 
-    @staticmethod
-    def _slopes(node: Node, number: Any, moved: set[Node]) -> Any:
-        """The slopes of a step by those of its operands that depend on the adjoint."""
-        record = node.primitive
-        assert isinstance(record, Pointwise)
-        pairs = list(zip(record.operands, node.inputs, strict=True))
-        numbers = {name: number(item) for name, item in pairs if item not in moved}
-        for (_, item), slope in zip(pairs, record.slopes, strict=True):
-            if item in moved and slope is not None:
-                yield item, evaluate(slope, numbers, "array_kernel")
+
+def _slopes(
+    node: Node, numbers: Mapping[Node, Any], moved: set[Node]
+) -> Iterator[tuple[Node, Any]]:
+    """The slopes of a pointwise step by those of its operands that depend on the adjoint.
+
+    Such a step is linear in them: `numbers` need hold only the others.
+    """
+    record = node.primitive
+    assert isinstance(record, Pointwise)
+    named = dict(zip(record.operands, node.inputs, strict=True))
+    given = {name: numbers[item] for name, item in named.items() if item not in moved}
+    for item, slope in zip(node.inputs, record.slopes, strict=True):
+        if item in moved and slope is not None:
+            yield item, evaluate(slope, given, "array_kernel")
 
 
 def _entries(array: Any, places: Any) -> Any:
