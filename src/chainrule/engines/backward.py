@@ -6,14 +6,14 @@ an adjoint is made of is read off the graph of a share, without running it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chainrule.differentiate.pullbacks import Pullback, Pullbacks
 from chainrule.engines import numpy as arrays
 from chainrule.graph.model import Model
-from chainrule.graph.node import Node, topological
+from chainrule.graph.node import Node, inside, topological
 from chainrule.primitives import Linear, Pointwise
 from chainrule.primitives.record import evaluate
 
@@ -41,10 +41,10 @@ class Backward:
     `values` are the arrays of all nodes that were run, in the type of the model.
     """
 
-    def __init__(self, model: Model, quantities: Iterable[Node] | None = None) -> None:
+    def __init__(self, model: Model) -> None:
         self.model = model
-        named = set(model.labels if quantities is None else quantities)
-        self.pullbacks = Pullbacks(model.loss, named)
+        folded = {step for node in model.nodes for step in inside(node) if step.name is None}
+        self.pullbacks = Pullbacks(model.loss, model.labels.keys() - folded)
         leaves = arrays.leaf_arrays(model, model.dtype)
         self.values = arrays.program([model.loss], dtype=model.dtype).run(leaves)
         self._adjoints: dict[Node, Any] = {}

@@ -9,7 +9,7 @@ from typing import Any
 
 from chainrule.primitives import Composite, Primitive
 
-__all__ = ["Fold", "Node", "Origin", "topological"]
+__all__ = ["Fold", "Node", "Origin", "inside", "topological"]
 
 _NO_ATTRIBUTES: Mapping[str, Any] = MappingProxyType({})
 
@@ -82,3 +82,12 @@ def topological(outputs: Iterable[Node], stop: Callable[[Node], bool] | None = N
                 order.append(node)
             stack.pop()
     return order
+
+
+def inside(node: Node) -> list[Node]:
+    """The steps of the composite that a node is the result of, between its operands and it."""
+    if node.fold is None:
+        return []
+    ends = {node, *node.fold.operands}
+    steps = topological([node], node.fold.operands.__contains__)
+    return [item for item in steps if item not in ends and item.inputs]
