@@ -11,25 +11,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.differentiate.pullbacks import Pullback, Pullbacks
+from chainrule.differentiate.reading import Reading, Way, read
 from chainrule.engines import numpy as arrays
 from chainrule.graph.model import Model
 from chainrule.graph.node import Node, inside, topological
-from chainrule.primitives import Linear, Pointwise
+from chainrule.primitives import Pointwise
 from chainrule.primitives.record import evaluate
 
-__all__ = ["Backward", "Uses"]
+__all__ = ["Backward", "Uses", "entries"]
 
 
 @dataclass(frozen=True, slots=True)
 class Uses:
     """What one entry of a quantity's adjoint is made of, in the uses of that quantity.
 
-    For each entry of the quantity `use` in which it stands, `places` (flat indices): the
-    local derivative by it, the adjoint there, and their product.
+    For each entry of the quantity `use` in which it stands, those that the `reading` found:
+    the local derivative by it, the adjoint there, and their product.
     """
 
     use: Node
-    places: Any
+    reading: Reading
     slopes: Any
     adjoints: Any
     products: Any
@@ -153,49 +154,44 @@ class Backward:
         found = []
         for use in self.pullbacks.users(node):
             adjoint = self.adjoint(use)
-            places, slopes = self._read(use, node, flat)
-            adjoints = _entries(adjoint, places)
+            reading, slopes = self.read(use, node, flat)
+            adjoints = entries(adjoint, reading.found)
             with numpy.errstate(all="ignore"):
-                products = slopes * adjoints
-            found.append(Uses(use, places, slopes, adjoints, products))
+                found.append(Uses(use, reading, slopes, adjoints, slopes * adjoints))
         return found
 
-    def _read(self, use: Node, operand: Node, flat: int) -> tuple[Any, Any]:
-        """The local derivatives of a quantity by one entry of an operand: where, and what."""
+    def read(self, use: Node, operand: Node, flat: int) -> tuple[Reading, Any]:
+        """By which steps a quantity depends on one entry of an operand; the local derivatives.
+
+        Shapes: one for each entry of the quantity that the reading found.
+        """
         import numpy
 
         pullback = self._prepared(use)
-        share, steps = pullback.shares[operand], pullback.steps[operand]
-        moved = {*steps, pullback.seed}
-        parts: dict[Node, list[tuple[Any, Any]]] = {share: [(numpy.array([flat]), numpy.ones(1))]}
+        reading = read(pullback, operand, flat)
+        factors = {node: numpy.zeros(len(places)) for node, places in reading.places.items()}
+        factors[reading.share][:] = 1.0
         with numpy.errstate(all="ignore"):
-            for node in reversed(steps):
-                if node in parts:
-                    places, factors = _merged(parts.pop(node))
-                    for item, *part in self._read_step(node, places, factors, moved):
-                        parts.setdefault(item, []).append((part[0], part[1]))
-        return _merged(parts.get(pullback.seed, [(numpy.zeros(0, int), numpy.zeros(0))]))
+            for way in reading.ways:
+                times = factors[way.step]
+                if way.slope is not None:
+                    times = times * self._slope(way, reading)
+                times = times[way.rows]
+                for item, flats in way.beside:
+                    times = times * entries(self.values[item], flats)
+                target = factors[way.operand]
+                target += numpy.bincount(reading.at(way), times, len(target))
+        return reading, factors[reading.seed]
 
-    def _read_step(self, node: Node, places: Any, factors: Any, moved: set[Node]) -> Any:
-        record = node.primitive
-        if isinstance(record, Pointwise):
-            beside = (item for item in node.inputs if item not in moved)
-            numbers = {item: _entries(self.values[item], places) for item in beside}
-            for item, slope in _slopes(node, numbers, moved):
-                yield item, places, factors * slope
-            return
-        assert isinstance(record, Linear)
-        shapes = [item.shape for item in node.inputs]
-        for rows, operands in record.products(places, shapes, node.attributes):
-            times, target = factors[rows], None
-            for number, flats in operands:
-                item = node.inputs[number]
-                if item in moved:
-                    target = (item, flats)
-                else:
-                    times = times * _entries(self.values[item], flats)
-            if target is not None:
-                yield *target, times
+    def _slope(self, way: Way, reading: Reading) -> Any:
+        record, places = way.step.primitive, reading.places[way.step]
+        assert isinstance(record, Pointwise)
+        assert way.slope is not None
+        named = zip(record.operands, way.step.inputs, strict=True)
+        numbers = {
+            name: entries(self.values[item], places) for name, item in named if item in self.values
+        }
+        return evaluate(way.slope, numbers, "array_kernel")
 
 
 def _slopes(
@@ -214,22 +210,10 @@ def _slopes(
             yield item, evaluate(slope, given, "array_kernel")
 
 
-def _entries(array: Any, places: Any) -> Any:
+def entries(array: Any, places: Any) -> Any:
     """The entries at these flat indices, in double precision."""
     import numpy
 
     if array.flags.c_contiguous:
         return array.reshape(-1)[places].astype(float)
     return array[numpy.unravel_index(places, array.shape)].astype(float)
-
-
-def _merged(parts: list[tuple[Any, Any]]) -> tuple[Any, Any]:
-    """Places in order, once each, with the sum of what belongs to each."""
-    import numpy
-
-    places = numpy.concatenate([own for own, _ in parts]) if len(parts) > 1 else parts[0][0]
-    factors = numpy.concatenate([own for _, own in parts]) if len(parts) > 1 else parts[0][1]
-    if len(places) < 2 or (places[1:] > places[:-1]).all():
-        return places, factors
-    found, inverse = numpy.unique(places, return_inverse=True)
-    return found, numpy.bincount(inverse, factors, len(found))
