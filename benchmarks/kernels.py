@@ -196,7 +196,8 @@ class Theirs:
         return self._functional.batch_norm(x, None, None, scale, shift, training=True)
 
     def batch_norm_fixed(self, x: Any, *rows: Any) -> Any:
-        return self._functional.batch_norm(x, *rows)
+        mean, variance, scale, shift = rows
+        return self._functional.batch_norm(x, mean.detach(), variance.detach(), scale, shift)
 
     def relu(self, x: Any) -> Any:
         return self._torch.relu(x)
@@ -275,10 +276,11 @@ def step(call: Call) -> tuple[tuple[Callable[[], Any], ...], ...]:
     values = numbers(ours.leaves)
     found = reverse(ours.op, result, wanted, seed)
     adjoints = [found[node] for node in wanted]
-    forward = arrays.program([result], dtype="float32")
     known = topological([result])
     backward = arrays.program(adjoints, known, "float32")
-    state = forward.run(values)
+    read = {item for _, _, inputs, _ in backward.steps for item in inputs}
+    forward = arrays.program({result: None} | {n: None for n in known if n in read}, (), "float32")
+    state = values | forward.results(values)
 
     tensors = {node: torch.from_numpy(values[node].copy()) for node in (*nodes, seed)}
     points = [tensors[node].requires_grad_() for node in wanted]
@@ -294,15 +296,15 @@ def step(call: Call) -> tuple[tuple[Callable[[], Any], ...], ...]:
             return ()
         return torch.autograd.grad(expected, points, tensors[seed], retain_graph=True)
 
-    run = backward.run(state) if adjoints else {}
+    run = backward.results(state)
     judged = zip([result, *adjoints], [expected.detach(), *their_backward()], strict=True)
     for node, by in judged:
         value = state[node] if node in state else run[node]
         assert value.dtype == numpy.float32, (call, node.primitive.name, value.dtype)
         off = numpy.abs(value - by.numpy()).max() / numpy.abs(by.numpy()).max()
         assert off < 1e-4, (call, off)
-    our_backward = (lambda: backward.run(state)) if adjoints else (lambda: None)
-    return (lambda: forward.run(values), our_backward), (their_forward, their_backward)
+    own = (lambda: forward.results(values)), (lambda: backward.results(state))
+    return own, (their_forward, their_backward)
 
 
 def least(sides: tuple[tuple[Callable[[], Any], ...], ...], patience: int) -> list[list[float]]:
@@ -367,7 +369,7 @@ def whole(name: str, side: str, patience: int) -> tuple[float, float, float]:
         program = arrays.program([loss, *adjoints.values()], dtype="float32")
 
         def run() -> Any:
-            return program.run(values)
+            return program.results(values)
     else:
         import torch
 

@@ -164,7 +164,7 @@ def _loss(model: Model) -> float:
         return float(reference.run([loss], reference.leaf_values(model))[loss])
     from chainrule.engines import numpy as arrays
 
-    return float(arrays.run([model.loss], arrays.leaf_arrays(model))[model.loss])
+    return float(arrays.program([model.loss]).results(arrays.leaf_arrays(model))[model.loss])
 
 
 def show(model: Model | Expression) -> Values:

@@ -48,7 +48,8 @@ def _arrays(model: Model) -> Gradient:
     op = Builder()
     leaves = [leaf for leaf in model.leaves if leaf.trained]
     adjoints = reverse(op, model.loss, [leaf.node for leaf in leaves])
-    values = arrays.run([model.loss, *adjoints.values()], arrays.leaf_arrays(model))
+    program = arrays.program([model.loss, *adjoints.values()])
+    values = program.results(arrays.leaf_arrays(model))
     found: dict[str, float] = {}
     for leaf in leaves:
         adjoint = adjoints.get(leaf.node)

@@ -5,6 +5,7 @@ What an engine is, is which kernels it uses.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -29,10 +30,11 @@ class Program:
         constant: Callable[[float], Any] = float,
         given: Iterable[Node] = (),
     ) -> None:
+        self.outputs = tuple(outputs)
         known = set(given)
         self.steps: list[tuple[Node, Kernel, tuple[Node, ...], dict[str, Any]]] = []
         self._constants: dict[Node, Any] = {}
-        for node in topological(outputs, known.__contains__):
+        for node in topological(self.outputs, known.__contains__):
             if node.primitive is CONSTANT:
                 self._constants[node] = constant(node.attributes["value"])
             elif node.primitive is not VARIABLE and node not in known:
@@ -52,6 +54,29 @@ class Program:
             else:
                 values[node] = kernel(*[values[item] for item in inputs])
         return values
+
+    def results(self, given: Mapping[Node, Any]) -> dict[Node, Any]:
+        """The values of the outputs alone; each other one is let go when it was last needed.
+
+        Steps that follow work in the memory that it leaves.
+        """
+        values: dict[Node, Any] = {**given, **self._constants}
+        for (node, kernel, inputs, attributes), done in zip(self.steps, self._last, strict=True):
+            values[node] = kernel(*[values[item] for item in inputs], **attributes)
+            for item in done:
+                del values[item]
+        return {node: values[node] for node in self.outputs}
+
+    @functools.cached_property
+    def _last(self) -> list[list[Node]]:
+        """For each step, what no later one needs."""
+        needed = set(self.outputs)
+        last = []
+        for node, _, inputs, _ in reversed(self.steps):
+            done = [item for item in dict.fromkeys(inputs) if item not in needed]
+            needed.update(done)
+            last.append(done)
+        return last[::-1]
 
     def run_disturbed(
         self, given: Mapping[Node, Any], disturb: Callable[[Any], Any]

@@ -114,8 +114,8 @@ def _mean(op: Any, x: Any) -> Any:
     return op.div(op.sum(x), float(math.prod(x.shape)))
 
 
-def _standardised(op: Any, x: Any, axes: tuple[int, ...], epsilon: Any) -> Any:
-    """`x` less its mean along `axes`, in units of its standard deviation there."""
+def _centred(op: Any, x: Any, axes: tuple[int, ...], epsilon: Any) -> tuple[Any, Any]:
+    """`x` less its mean along `axes`, and its standard deviation there."""
     kept = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
 
     def mean(entries: Any) -> Any:
@@ -124,11 +124,12 @@ def _standardised(op: Any, x: Any, axes: tuple[int, ...], epsilon: Any) -> Any:
         return op.reshape(op.div(total, float(count)), kept)
 
     centred = op.sub(x, mean(x))
-    return op.div(centred, op.sqrt(op.add(mean(op.pow(centred, 2.0)), epsilon)))
+    return centred, op.sqrt(op.add(mean(op.pow(centred, 2.0)), epsilon))
 
 
 def _layer_norm(op: Any, x: Any, scale: Any, shift: Any, epsilon: Any) -> Any:
-    return op.add(op.mul(_standardised(op, x, (_last(x),), epsilon), scale), shift)
+    centred, deviation = _centred(op, x, (_last(x),), epsilon)
+    return op.add(op.mul(op.div(centred, deviation), scale), shift)
 
 
 def _by_channel(op: Any, x: Any, row: Any) -> Any:
@@ -136,18 +137,22 @@ def _by_channel(op: Any, x: Any, row: Any) -> Any:
     return op.reshape(row, (*row.shape, *(1 for _ in x.shape[2:])))
 
 
+# What there is of a channel alone is worked out first: a product and a sum for each entry.
+
+
 def _batch_norm(op: Any, x: Any, scale: Any, shift: Any, epsilon: Any) -> Any:
     axes = tuple(axis for axis in range(len(x.shape)) if axis != 1)
-    standard = _standardised(op, x, axes, epsilon)
-    return op.add(op.mul(standard, _by_channel(op, x, scale)), _by_channel(op, x, shift))
+    centred, deviation = _centred(op, x, axes, epsilon)
+    factor = op.div(_by_channel(op, x, scale), deviation)
+    return op.add(op.mul(centred, factor), _by_channel(op, x, shift))
 
 
 def _batch_norm_fixed(
     op: Any, x: Any, mean: Any, variance: Any, scale: Any, shift: Any, epsilon: Any
 ) -> Any:
     factor = op.div(scale, op.sqrt(op.add(variance, epsilon)))
-    centred = op.sub(x, _by_channel(op, x, mean))
-    return op.add(op.mul(centred, _by_channel(op, x, factor)), _by_channel(op, x, shift))
+    offset = op.sub(shift, op.mul(mean, factor))
+    return op.add(op.mul(x, _by_channel(op, x, factor)), _by_channel(op, x, offset))
 
 
 def _attention(op: Any, q: Any, k: Any, v: Any, mask: Any) -> Any:
