@@ -71,8 +71,9 @@ def leaf_arrays(model: Model, dtype: str = "float64") -> dict[Node, Any]:
     for leaf in model.leaves:
         with numpy.errstate(over="ignore"):
             array = numpy.asarray(leaf.values, dtype)  # a large leaf's own numbers, not copied
-        if dtype != "float64" and not numpy.isfinite(array).all():
-            flat = int(numpy.argmin(numpy.isfinite(array)))
+        lost = ~numpy.isfinite(array) if dtype != "float64" else numpy.zeros(1, bool)
+        if lost.any() and (lost := lost & numpy.isfinite(numpy.asarray(leaf.values))).any():
+            flat = int(numpy.argmax(lost))
             raise InputError(
                 Fault(
                     "ValueError",

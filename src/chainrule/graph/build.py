@@ -68,8 +68,9 @@ class Builder:
         """The same step under a name; a leaf or a named step keeps the name that it has."""
         if node.name is not None or node.primitive is CONSTANT:
             return node
-        named = self._step(node.primitive, node.inputs, node.attributes, node.shape, name, labels)
-        return named if node.fold is None else dataclasses.replace(named, fold=node.fold)
+        return self._step(
+            node.primitive, node.inputs, node.attributes, node.shape, name, labels, node.fold
+        )
 
     # ------------------------------------------------------------------ application
 
@@ -113,11 +114,12 @@ class Builder:
         shape: Shape,
         name: str | None = None,
         labels: tuple[str, ...] | None = None,
+        fold: Fold | None = None,
     ) -> Node:
         structure = (primitive, inputs, tuple(attributes.items()))
 
         def make() -> Node:
-            return Node(primitive, inputs, attributes, shape, name, labels, self.origin)
+            return Node(primitive, inputs, attributes, shape, name, labels, self.origin, fold)
 
         return self._shared.node(structure, make, named=name is not None)
 
@@ -325,6 +327,7 @@ class Builder:
         inputs = tuple(item if isinstance(item, Node) else self.constant(item) for item in operands)
         named = {"name": naming} if naming is not None and record.jacobian is not None else {}
         node: Node = record.define(self, *inputs, **named)
-        if record.jacobian is None and not record.layer:
+        is_factor = record.jacobian is not None or record.layer
+        if not is_factor or node.name is not None:  # a quantity is not made twice
             return node
         return dataclasses.replace(node, fold=Fold(record, inputs))

@@ -133,7 +133,7 @@ def _max_pool(
     dilation: Any = 1,
     ceil_mode: bool = False,
 ) -> Any:
-    op, rank = at.op, _pooled(at, size)
+    op, rank = at.op, len(size)
     size, padding, dilation = (_each(item, rank) for item in (size, padding, dilation))
     stride = _each(stride, rank) if stride else size
     around = _around(at, x, size, stride, padding, dilation)
@@ -141,11 +141,6 @@ def _max_pool(
     windows = op.windows(surrounded, size, stride, dilation, ((0, 0),) * rank)
     result = op.max(windows, tuple(range(-rank, 0)))
     return result if len(at.shapes) == 1 else (result, None)
-
-
-def _pooled(at: Step, size: Any) -> int:
-    """On how many axes a pool slides."""
-    return len(size) if not isinstance(size, int) and len(size) > 1 else min(2, len(at.shape) - 1)
 
 
 @operation(
@@ -234,6 +229,29 @@ def _layer_norm(
     )
     result = op.reshape(op.composite("layer_norm", rows, scale, shift, epsilon), at.shape)
     return result if len(at.shapes) == 1 else (result, None, None)
+
+
+@operation("native_group_norm", steps="layer_norm, mul, add", note="over each group of channels")
+def _group_norm(
+    at: Step,
+    x: Any,
+    scale: Any,
+    shift: Any,
+    count: int,
+    channels: int,
+    places: int,
+    groups: int,
+    epsilon: float,
+) -> Any:
+    op = at.op
+    rows = op.reshape(x, (count, groups, channels // groups * places))
+    result = op.reshape(op.composite("layer_norm", rows, 1.0, 0.0, epsilon), at.shape)
+    along = (channels, *(1 for _ in at.shape[2:]))
+    if scale is not None:
+        result = op.mul(result, op.reshape(scale, along))
+    if shift is not None:
+        result = op.add(result, op.reshape(shift, along))
+    return result, None, None
 
 
 def _by_channel(at: Step, x: Node, scale: Any, shift: Any) -> tuple[Node, Node]:

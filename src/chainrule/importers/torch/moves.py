@@ -93,7 +93,7 @@ def _expand(at: Step, x: Any, *_: Any, **__: Any) -> Node:
 
 @operation("flip", steps="flip", moves=True)
 def _flip(at: Step, x: Any, axes: Sequence[int]) -> Node:
-    return at.op.flip(x, tuple(axes))
+    return at.op.flip(at.node(x), tuple(axes))
 
 
 # ------------------------------------------------------------------ cutting and joining
@@ -176,6 +176,7 @@ def _stack(at: Step, parts: Sequence[Any], axis: int = 0) -> Node:
 
 @operation("constant_pad_nd", steps="pad, slice", note="with a value other than 0: concat")
 def _pad(at: Step, x: Any, padding: Sequence[int], value: float = 0) -> Node:
+    x = at.node(x)
     sides = list(zip(padding[::2], padding[1::2], strict=True))[::-1]
     first = len(x.shape) - len(sides)
     for axis, (before, after) in enumerate(sides, start=first):
@@ -222,7 +223,7 @@ def _embedding(at: Step, table: Any, tokens: Any, padding: int = -1, *_: Any) ->
 
 @operation("index_select", steps="take")
 def _index_select(at: Step, x: Any, axis: int, indices: Any) -> Node:
-    return at.op.take(x, _static(indices).flatten().tolist(), axis)
+    return at.op.take(at.node(x), _static(indices).flatten().tolist(), axis)
 
 
 @operation("index.Tensor", "_unsafe_index.Tensor", steps="take")
@@ -234,7 +235,7 @@ def _index(at: Step, x: Any, indices: Sequence[Any]) -> Node:
     if others or chosen.dtype == torch.bool:
         return _moved(at, [x], lambda numbered: torch.ops.aten.index(numbered, list(indices)))
     places = (chosen % x.shape[axis]).flatten().tolist()
-    return at.op.reshape(at.op.take(x, places, axis), at.shape)
+    return at.op.reshape(at.op.take(at.node(x), places, axis), at.shape)
 
 
 @operation("gather", steps="take")
@@ -304,20 +305,7 @@ def _scatter_add(at: Step, x: Any, axis: int, indices: Any, source: Any) -> Node
 
     chosen = _static(indices)
     numbered = torch.arange(math.prod(at.shape)).reshape(at.shape)
-    part = tuple(slice(0, size) for size in chosen.shape)
-    own = _moved_to(at, source, lambda numbers: numbers[part], tuple(chosen.shape))
-    return _added(at, x, own, numbered.gather(axis, chosen))
-
-
-def _moved_to(at: Step, x: Any, move: Callable[[Any], Any], shape: tuple[int, ...]) -> Node:
-    node = at.node(x)
-    if node.shape == shape:
-        return node
-    import torch
-
-    places = move(torch.arange(math.prod(node.shape)).reshape(node.shape)).flatten().tolist()
-    flat = at.op.reshape(node, (math.prod(node.shape),))
-    return at.op.reshape(at.op.take(flat, places, 0), shape)
+    return _added(at, x, at.node(source), numbered.gather(axis, chosen))
 
 
 @operation("index_add", steps="scatter_add, add")

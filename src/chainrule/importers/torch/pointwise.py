@@ -191,12 +191,24 @@ def _minimum(at: Step, a: Any, b: Any) -> Node:
 
 @operation("where.self", "where.ScalarSelf", "where.ScalarOther", "where.Scalar", steps="where")
 def _where(at: Step, condition: Any, a: Any, b: Any) -> Node:
-    return at.op.where(at.condition(condition), at.number(a), at.number(b))
+    return _chosen(at, condition, a, b)
+
+
+def _chosen(at: Step, condition: Any, a: Any, b: Any) -> Node:
+    """`a` where the condition holds; one that is the same everywhere leaves no step."""
+    import torch
+
+    op = at.op
+    if isinstance(condition, torch.Tensor) and condition.all() == condition.any():
+        return op.broadcast(at.node(a if condition.all() else b), at.shape)
+    if tuple(condition.shape) != at.shape:  # numbers are broadcast, truth values are not
+        condition = op.broadcast(at.node(condition), at.shape)
+    return op.where(at.condition(condition), at.number(a), at.number(b))
 
 
 @operation("masked_fill.Scalar", "masked_fill.Tensor", steps="where")
 def _masked_fill(at: Step, x: Any, mask: Any, value: Any) -> Node:
-    return at.op.where(at.condition(mask), at.number(value), at.number(x))
+    return _chosen(at, mask, value, x)
 
 
 @operation("logical_and", "bitwise_and.Tensor", steps="mul, not_equal", note="of truth values")

@@ -215,10 +215,26 @@ def _exported(call: Call, here: Place) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            exported = torch.export.export(call.whole, call.given, strict=False)
+            with torch.enable_grad():
+                exported = torch.export.export(call.whole, call.given, strict=False)
+            _stop_where_no_gradient_goes(exported.graph_module)
             return exported.run_decompositions(_decompositions(exported))
     except Exception as error:
         raise InputError(_refusal(error, here)) from None
+
+
+def _stop_where_no_gradient_goes(module: Any) -> None:
+    """Puts `detach` behind what `torch.no_grad` hands out, which decomposing would forget."""
+    graph = module.graph
+    for node in list(graph.nodes):
+        if getattr(node.target, "__name__", "") != "wrap_with_set_grad_enabled" or node.args[0]:
+            continue
+        for result in list(node.users):
+            with graph.inserting_after(result):
+                stopped = graph.call_function(torch.ops.aten.detach.default, (result,))
+            stopped.meta = dict(result.meta)
+            result.replace_all_uses_with(stopped, lambda user, own=stopped: user is not own)
+    module.recompile()
 
 
 def _decompositions(exported: Any) -> Any:
