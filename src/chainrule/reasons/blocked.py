@@ -31,18 +31,13 @@ ever a millionth; what rounding leaves of terms that cancel is about 1e-16 of th
 single precision 1e-7, times what was lost on the way.
 """
 
-_STRENGTH: Mapping[Cause, int] = {
-    "not connected": 1,
-    "multiplied by zero": 2,
-    "stopped": 3,
-    "masked": 4,
-    "saturated": 5,
-    "cancelled": 6,
-}
-"""Which reason is told where several hold: the strongest.
+_STRENGTH: tuple[Cause, ...] = (
+    *("not connected", "multiplied by zero", "stopped", "masked", "saturated", "cancelled"),
+)
+"""Which reason is told where several hold at one step: the last of these.
 
-What is left of cancelled terms arrives, whatever else is closed.  A flat curve is told before
-a choice: formulas that choose between two branches bend in the one that was taken.
+A flat curve is told before a choice: formulas that choose between two branches bend in the
+one that was taken.
 """
 
 
@@ -50,7 +45,9 @@ a choice: formulas that choose between two branches bend in the one that was tak
 class Block:
     """A step at which some entries of an operand are stopped, and why.
 
-    `entries` are they.  `factor`, where there is one, is the operand whose zeros stop them.
+    `entries` are they.  `factor`, where there is one, is the operand whose zeros stop them.  Of
+    several reasons the one of the highest `rank` is told: that of the step which the adjoint
+    reached last, on its way from the loss; `rank` is 0 where none arrived at all.
     """
 
     cause: Cause
@@ -58,6 +55,7 @@ class Block:
     operand: Node
     entries: Any
     factor: Node | None = None
+    rank: int = 0
 
 
 class Stops:
@@ -77,6 +75,7 @@ class Stops:
         self.selects = selects
         loss, dtype = self.model.loss, self.model.dtype
         self.order, self.users = _folded(loss, set(leaves))
+        self._places = {node: place for place, node in enumerate(self.order)}
         self.blocks: list[Block] = []
         self.adjoints: dict[Node, Any] = {loss: numpy.ones((), dtype)}
         self.reasons: dict[Node, Any] = {loss: numpy.zeros((), int)}
@@ -98,15 +97,15 @@ class Stops:
         total = sum((part.share for part in parts), zero)
         sizes = sum((part.sizes for part in parts), zero)
         limit = max(CANCELLED_BELOW, 16 * float(numpy.finfo(self.model.dtype).eps))
-        cancelled = (sizes > 0) & (numpy.abs(total) <= limit * sizes)
+        cancelled = (sizes > 0) & numpy.isfinite(sizes) & (numpy.abs(total) <= limit * sizes)
         total = numpy.where(cancelled, 0, total)
         self.adjoints[node] = total
         reasons = numpy.zeros(node.shape, int)
-        strength = numpy.zeros(node.shape, int)
+        strength = numpy.full(node.shape, -1)
         closed = total == 0
 
         def tell(number: int, where: Any) -> None:
-            own = _STRENGTH[self.blocks[number - 1].cause]
+            own = self.blocks[number - 1].rank
             chosen = where & closed & (strength < own)
             reasons[chosen] = number
             strength[chosen] = own
@@ -132,13 +131,21 @@ class Stops:
         """The reason of entries that no step reads: one that takes others by their number."""
         takes = [use for use in self.users[node] if use.primitive.name == "take"]
         if takes and node.inputs:
-            return self._block("masked", takes[0], node, where)
-        return self._block("not connected", node, node, where)
+            return self._block("masked", takes[0], node, where, arrives=False)
+        return self._block("not connected", node, node, where, arrives=False)
 
     def _block(
-        self, cause: Cause, step: Node, operand: Node, entries: Any, factor: Node | None = None
+        self,
+        cause: Cause,
+        step: Node,
+        operand: Node,
+        entries: Any,
+        factor: Node | None = None,
+        arrives: bool = True,
     ) -> int:
-        self.blocks.append(Block(cause, step, operand, entries, factor))
+        depth = len(self.order) - self._places[step]
+        rank = len(_STRENGTH) * depth + _STRENGTH.index(cause) if arrives else 0
+        self.blocks.append(Block(cause, step, operand, entries, factor, rank))
         return len(self.blocks)
 
     # ------------------------------------------------------------------ one use of a node
@@ -182,10 +189,10 @@ class Stops:
             sizes = sizes + numpy.abs(share)
             flat = live & (slope == 0)
             if flat.any():
-                stopped += self._flat(use, node, record, formula, flat)
+                stopped += self.flat(use, node, record, formula, flat)
         return _Part(use, total, sizes, stopped, lambda where: where)
 
-    def _flat(
+    def flat(
         self, use: Node, node: Node, record: Pointwise, formula: str, flat: Any
     ) -> list[tuple[Cause, Node | None, Any]]:
         """Why a slope is zero."""
@@ -208,11 +215,10 @@ class Stops:
         """A step that mixes, moves or selects."""
         import numpy
 
-        flow, numbers = self._flow(use, node)
+        flow, numbers = self.flow(use, node)
         adjoint = self.adjoints[use]
         live = (adjoint != 0).astype(self.model.dtype)
-        select = isinstance(use.primitive, Select)
-        if select and self.selects:
+        if isinstance(use.primitive, Select) and self.selects:
             share = flow.run(numpy.nan_to_num(adjoint, posinf=0, neginf=0), numbers)
             strange = (~numpy.isfinite(adjoint)).astype(self.model.dtype)
             share = numpy.where(flow.sizes(strange, numbers) > 0, numpy.nan, share)
@@ -222,42 +228,58 @@ class Stops:
         stopped: list[tuple[Cause, Node | None, Any]] = []
         if not share.all():
             reached = flow.sizes(live, numbers, places=True) > 0
-            closed = reached & ~(flow.sizes(live, numbers) != 0)
-            if closed.any():
-                others = [item for item in use.inputs if item is not node]
-                factor = others[0] if others else None
-                if select or factor is None:
-                    stopped.append(("masked", None, closed))
-                else:
-                    zeros = self.zeros(use, node, closed, factor)
-                    stopped.append((*self._zero(use, factor, zeros), closed))
+            stopped = self.closed(use, node, live, reached)
         return _Part(use, share, sizes, stopped, lambda where: self._pulled(use, node, where))
 
     def _composed(self, use: Node, node: Node) -> _Part:
         """A composite as one step: its factor is zero if nothing at random gets through."""
         import numpy
 
-        flow, numbers = self._flow(use, node)
+        flow, numbers = self.flow(use, node)
         adjoint = self.adjoints[use]
         live = (adjoint != 0).astype(self.model.dtype)
         share, sizes = flow.run(adjoint, numbers), flow.sizes(numpy.abs(adjoint), numbers)
-        through = numpy.abs(flow.run(live * _any(live.shape, self.model.dtype), numbers))
-        dead = through < SATURATED_BELOW
+        dead = self._dead(use, node, live) & numpy.isfinite(share)
         share, sizes = numpy.where(dead, 0, share), numpy.where(dead, 0, sizes)
         stopped: list[tuple[Cause, Node | None, Any]] = []
         if dead.any():
             reached = dead & (flow.sizes(live, numbers, places=True) > 0)
-            hidden = reached & numpy.isneginf(self.values[node])
-            stopped = [("masked", None, hidden), ("saturated", None, reached & ~hidden)]
+            stopped = self.closed(use, node, live, reached)
         return _Part(use, share, sizes, stopped, lambda where: self._pulled(use, node, where))
+
+    def _dead(self, use: Node, node: Node, live: Any) -> Any:
+        """The entries of a composite's operand that nothing at random gets through to."""
+        import numpy
+
+        flow, numbers = self.flow(use, node)
+        return numpy.abs(flow.run(live * _any(live.shape, live.dtype), numbers)) < SATURATED_BELOW
+
+    def closed(
+        self, use: Node, node: Node, live: Any, among: Any
+    ) -> list[tuple[Cause, Node | None, Any]]:
+        """Why entries `among` an operand's get nothing of the `live` ones, if they do not."""
+        import numpy
+
+        flow, numbers = self.flow(use, node)
+        if use.fold is not None and use.fold.composite.pullback is not None:
+            dead = among & self._dead(use, node, live)
+            hidden = dead & numpy.isneginf(self.values[node])
+            return [("masked", None, hidden), ("saturated", None, dead & ~hidden)]
+        closed = among & ~(flow.sizes(live, numbers) != 0)
+        if not closed.any():
+            return []
+        others = [item for item in use.inputs if item is not node]
+        if isinstance(use.primitive, Select) or not others:
+            return [("masked", None, closed)]
+        zeros = self.zeros(use, node, closed, others[0], live)
+        return [(*self._zero(use, others[0], zeros), closed)]
 
     def _pulled(self, use: Node, node: Node, where: Any) -> Any:
         """The entries of an operand from which a step leads to some of its result's."""
-        flow, numbers = self._flow(use, node)
-        found = flow.sizes(where.astype(self.model.dtype), numbers, places=True) > 0
-        return found
+        flow, numbers = self.flow(use, node)
+        return flow.sizes(where.astype(self.model.dtype), numbers, places=True) > 0
 
-    def _flow(self, use: Node, node: Node) -> tuple[Flow, dict[Node, Any]]:
+    def flow(self, use: Node, node: Node) -> tuple[Flow, dict[Node, Any]]:
         if use not in self._flows:
             self._flows[use] = flows(use)
         flow = self._flows[use][node]
@@ -267,14 +289,18 @@ class Stops:
 
     # ------------------------------------------------------------------ zero factors
 
-    def zeros(self, use: Node, node: Node, where: Any, factor: Node) -> Any:
-        """The zeros of a factor by which the entries `where` of an operand are multiplied."""
+    def zeros(self, use: Node, node: Node, where: Any, factor: Node, live: Any) -> Any:
+        """The zeros of a factor by which the entries `where` of an operand are multiplied.
+
+        Only what leads to the `live` entries of the step's result counts.
+        """
+        zero = self.values[factor] == 0
         if isinstance(use.primitive, Pointwise):
-            return where & (self.values[factor] == 0)
-        flow, numbers = self._flow(use, factor)
-        live = (self.adjoints[use] != 0).astype(self.model.dtype)
-        met = {**numbers, node: where.astype(self.model.dtype)}
-        return (flow.sizes(live, met) > 0) & (self.values[factor] == 0)
+            return where & zero
+        flow, _ = self.flow(use, factor)
+        values = {item: self.values[item] for item in use.inputs}
+        values[node] = where.astype(self.model.dtype)
+        return zero & (flow.sizes(live, flow.numbers(values, self.model.dtype)) > 0)
 
     def _zero(self, use: Node, factor: Node, zeros: Any) -> tuple[Cause, Node]:
         """What a zero factor means: a mask hid it, a curve flattened it, or it is just zero."""
@@ -385,7 +411,7 @@ def _is_mask(node: Node) -> bool:
     return not node.inputs and "mask" in (node.name or "").rpartition(".")[2]
 
 
-def _any(shape: tuple[int, ...], dtype: str) -> Any:
+def _any(shape: tuple[int, ...], dtype: Any) -> Any:
     """Numbers without a relation to each other, which no sum cancels by chance."""
     import numpy
 
