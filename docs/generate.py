@@ -1,6 +1,7 @@
 """Write the parts of the documentation that are tables of the source's own records.
 
 python docs/generate.py           write docs/primitives.md, and the tables in docs/formats.md
+                                  and docs/torch.md
 python docs/generate.py --check   change nothing; exit status 1 if anything would change
 """
 
@@ -22,6 +23,7 @@ from chainrule.frontends.network.words import (
     ORDERS,
     REDUCTIONS,
 )
+from chainrule.importers.torch.operations import supported
 from chainrule.primitives import REGISTRY, Linear, Pointwise, Select
 from chainrule.primitives.composites import COMPOSITES
 from chainrule.primitives.pointwise import ACTIVATIONS as POINTWISE_ACTIVATIONS
@@ -293,12 +295,21 @@ def functions_table() -> str:
     )
 
 
+def torch_table() -> str:
+    """The operations of PyTorch that are followed."""
+    return table(
+        ("operation", "becomes", "note"),
+        ((code(name), plain(steps), plain(note)) for name, steps, note in supported()),
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "activations": activations_table,
     "losses": losses_table,
     "initialisers": initialisers_table,
     "choices": choices_list,
     "functions": functions_table,
+    "torch": torch_table,
 }
 
 
@@ -312,10 +323,10 @@ def with_tables(text: str) -> str:
 
 def generated() -> dict[Path, str]:
     """Each file, and what it should hold."""
-    formats = DOCS / "formats.md"
+    pages = [DOCS / name for name in ("formats.md", "torch.md")]
     return {
         DOCS / "primitives.md": primitives_page(),
-        formats: with_tables(formats.read_text(encoding="utf-8")),
+        **{page: with_tables(page.read_text(encoding="utf-8")) for page in pages},
     }
 
 

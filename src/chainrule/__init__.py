@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "ChainruleError": "chainrule.errors",
+    "Excerpt": "chainrule.explanation.excerpt",
     "Explanation": "chainrule.explanation.schema",
     "Expression": "chainrule.frontends.expression",
     "InputError": "chainrule.errors",
@@ -26,6 +27,7 @@ _HOME = {
     "derivations": "chainrule.api",
     "explain": "chainrule.api",
     "fit": "chainrule.api",
+    "from_torch": "chainrule.api",
     "load": "chainrule.api",
     "loads": "chainrule.api",
     "model": "chainrule.frontends.expression",
@@ -34,6 +36,7 @@ _HOME = {
     "source": "chainrule.api",
     "step": "chainrule.api",
     "var": "chainrule.frontends.expression",
+    "write": "chainrule.display",
 }
 __all__ = sorted(_HOME)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from chainrule.engines import reference
 from chainrule.errors import Fault, InputError, NumericError
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from chainrule.engines.jax.devices import Devices
     from chainrule.engines.run import DType
     from chainrule.explanation.article import Article
+    from chainrule.explanation.excerpt import Excerpt
     from chainrule.explanation.messages import Language
     from chainrule.frontends.expression import Expression
     from chainrule.frontends.files import Kind, Source
@@ -48,6 +50,7 @@ __all__ = [
     "derivations",
     "explain",
     "fit",
+    "from_torch",
     "load",
     "loads",
     "plot",
@@ -176,26 +179,116 @@ def show(model: Model | Expression) -> Values:
     return values_of(model, unrolled, nodes, trace)
 
 
+@overload
 def explain(
     model: Model | Expression,
     parameters: str | Sequence[str] | None = None,
     *,
     order: Order | None = None,
     checked: bool = True,
-) -> Explanation:
+) -> Explanation: ...
+
+
+@overload
+def explain(
+    model: Any,
+    parameters: Any = None,
+    *,
+    wrt: str | Sequence[str] | None = None,
+    loss: Any = None,
+    targets: Any = None,
+    seed: int = 0,
+    order: Order | None = None,
+    checked: bool = True,
+    terms: int | None = None,
+    depth: int | None = None,
+) -> Any: ...
+
+
+def explain(
+    model: Any,
+    parameters: Any = None,
+    *,
+    wrt: str | Sequence[str] | None = None,
+    loss: Any = None,
+    targets: Any = None,
+    seed: int = 0,
+    order: Order | None = None,
+    checked: bool = True,
+    terms: int | None = None,
+    depth: int | None = None,
+) -> Explanation | Excerpt:
     """The derivations of `parameters` (default: all that are trained).
 
     Any given number may be asked for: inputs and targets too.
+
+    Of a PyTorch module the second argument are the module's own, and `wrt` are the entries:
+    `explain(module, args, loss=..., wrt="fc1.weight[0,3]")`; `loss`, `targets` and `seed` are
+    those of `from_torch`.
+
+    Of a model that is too large to be spelt out the answer is an `Excerpt`: the largest
+    `terms` of each gradient (8), opened to a `depth` (1: not at all).  Where `terms` or `depth`
+    is given, that is the answer for any model, and any computed quantity may be asked for.
 
     Raises: InputError for an unknown name; NumericError where a quantity or a
     derivative is not finite.
     """
     from chainrule.workings import Workings
 
+    if _is_module(model):
+        model = from_torch(model, parameters, loss=loss, targets=targets, seed=seed)
+        parameters = None
     model = _model(model)
-    names = [parameters] if isinstance(parameters, str) else parameters
+    asked = wrt if parameters is None else parameters
+    names = [asked] if isinstance(asked, str) else asked
+    if terms is not None or depth is not None or not _is_spelt_out(model):
+        from chainrule.excerpts import DEPTH, TERMS, Reader
+
+        if not names:
+            raise InputError(_nothing_asked(model))
+        reader = Reader(model)
+        return reader.excerpt(names, terms=terms or TERMS, depth=depth or DEPTH, checked=checked)
     workings = Workings(model, model.resolve_all(names or model.trained), order or model.order)
     return workings.explanation(checked)
+
+
+def from_torch(
+    module: Any,
+    args: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    loss: Any,
+    targets: Any = None,
+    seed: int = 0,
+) -> Model:
+    """The model of a PyTorch module's loss (see `importers.torch.from_torch`).
+
+    Raises: InputError where PyTorch is missing or an operation has no steps here.
+    """
+    from chainrule.importers.torch import from_torch as imported
+
+    return imported(module, args, kwargs, loss=loss, targets=targets, seed=seed)
+
+
+def _is_module(given: Any) -> bool:
+    """Whether this is a PyTorch module; PyTorch is not imported to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(given, torch.nn.Module)
+
+
+def _is_spelt_out(model: Model) -> bool:
+    """Whether derivations are written out whole: of what came from a framework, if small."""
+    return model.framework is None or reference.takes(model)
+
+
+def _nothing_asked(model: Model) -> Fault:
+    some = [leaf.node.name or "" for leaf in model.leaves if leaf.trained]
+    return Fault(
+        "ValueError",
+        f"the model has {model.scalar_size:,} scalar steps, and no entry was asked for",
+        needs='an entry of a parameter, as in wrt="' + f'{some[0]}[0]"' if some else "an entry",
+        hint=f"its parameters: {', '.join(some[:8])}{', ...' if len(some) > 8 else ''}",
+    )
 
 
 def article(

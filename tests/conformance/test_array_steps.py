@@ -92,6 +92,17 @@ def test_convolution(rank: int, stride: int, padding: int, dilation: int, groups
     )
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_convolution_of_each_channel_by_itself(stride: int) -> None:
+    """Long filters, so that the adjoint adds up few windows, of many places each."""
+    both(
+        lambda op, x, w: op.convolution(x, w, (stride,) * 2, ((1, 1),) * 2, (1, 1), 3),
+        lambda x, w: functional.conv2d(x, w, None, stride, 1, 1, 3),
+        (2, 3, 7, 6),
+        (3, 1, 6, 5),
+    )
+
+
 def test_each_axis_has_its_own_options() -> None:
     both(
         lambda op, x, w: op.convolution(x, w, (2, 1), ((1, 1), (3, 3)), (1, 3), 4),

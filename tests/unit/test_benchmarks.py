@@ -43,6 +43,15 @@ def test_the_first_epoch_needs_nothing_but_the_work_in_a_file(tmp_path: Path) ->
     assert run("first.py", "chainrule numpy", str(file)) == ""
 
 
+def test_steps_of_large_models_are_pytorch_s() -> None:
+    """Each is compared before it is timed."""
+    printed = run("kernels.py", "--patience", "1", "--model", "gpt2", "--step", "64×768 64×768")
+    assert "add 64×768 64×768" in printed
+    printed = run("kernels.py", "--patience", "1", "--model", "resnet18", "--step", "512×7×7")
+    for name in ("convolution", "batch_norm_fixed", "relu", "add", "average_pool"):
+        assert f"{name} 1×512×7×7" in printed
+
+
 def test_a_peer_that_is_missing_is_said_in_one_line() -> None:
     code = "from peers import Peer; print(Peer('P', 'p', ('no_such.package',), ('no-cc',)).missing)"
     assert run("-c", code) == "P: left out, no_such.package and no-cc missing\n"

@@ -23,12 +23,14 @@ ALLOWED: dict[str, set[str]] = {
     "graph": {"errors", "mime", "primitives"},
     "differentiate": GRAPH,
     "frontends": GRAPH,
+    "importers": GRAPH,
     "explanation": GRAPH | {"differentiate", "wire"},
     "emit": GRAPH | {"differentiate"},
     "engines": GRAPH | {"differentiate", "emit"},
     "verify": GRAPH | {"engines", "wire"},
     "train": GRAPH | {"differentiate", "engines"},
     "workings": GRAPH | {"differentiate", "explanation", "engines", "verify"},
+    "excerpts": GRAPH | {"differentiate", "explanation", "engines"},
     "streamed": GRAPH | {"differentiate", "explanation", "engines", "wire", "workings"},
     "api": GRAPH
     | {
@@ -42,6 +44,8 @@ ALLOWED: dict[str, set[str]] = {
         "examples",
         "workings",
         "streamed",
+        "excerpts",
+        "importers",
     },
     "display": GRAPH | {"api", "frontends", "explanation", "engines", "verify", "train"},
     "cli": {"api", "errors", "explanation", "frontends.files"},

@@ -24,6 +24,7 @@ from chainrule.explanation.documents.formats import DOCUMENTS
 if TYPE_CHECKING:
     from chainrule.explanation.article import Article
     from chainrule.explanation.documents.blocks import Document
+    from chainrule.explanation.excerpt import Excerpt
     from chainrule.explanation.messages import Language, Words
     from chainrule.explanation.schema import Explanation
     from chainrule.graph.model import Model
@@ -195,10 +196,24 @@ def show(
 @model_options
 @click.argument("parameters", metavar="[PARAMETER]...", nargs=-1)
 @document_options(*LINES.values())
+@click.option(
+    "--terms",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Show the N largest terms of each gradient, not its whole derivation.",
+)
+@click.option(
+    "--depth",
+    type=click.IntRange(1, 6),
+    metavar="N",
+    help="With --terms: open these in turn, N levels deep.",
+)
 def explain(
     model: str,
     parameters: tuple[str, ...],
     order: Any,
+    terms: int | None,
+    depth: int | None,
     form: str | None,
     output: str | None,
     as_json: bool,
@@ -215,6 +230,7 @@ def explain(
     Examples:
       chainrule explain seed w7
       chainrule explain seed w1 w7 --format markdown
+      chainrule explain flowers "output.weight[0,3]" --terms 5 --depth 2
     """
     import chainrule.api as api
 
@@ -223,9 +239,9 @@ def explain(
     if chosen == "jsonl":
         _stream(api.derivations(loaded, parameters, order=order), output)
         return
-    explanation = api.explain(loaded, parameters, order=order)
-    _deliver(explanation, loaded, chosen, output, lang, Choices(level, digits))
-    if any(item.checks.get("verdict") == "disagrees" for item in explanation.derivations):
+    answer = api.explain(loaded, parameters, order=order, terms=terms, depth=depth)
+    _deliver(answer, loaded, chosen, output, lang, Choices(level, digits))
+    if any(checks.get("verdict") == "disagrees" for checks in answer.checks):
         raise SystemExit(1)
 
 
@@ -526,7 +542,7 @@ def _stream(lines: Iterable[str], output: str | None) -> None:
 
 
 def _deliver(
-    result: Explanation | Article,
+    result: Explanation | Excerpt | Article,
     model: Model,
     form: str,
     output: str | None,
@@ -557,8 +573,16 @@ def _write(content: str | bytes, output: str | None) -> None:
     click.echo(f"wrote {printable(output)}", err=True)
 
 
-def _composed(result: Explanation | Article, lang: Language | None, choices: Choices) -> Document:
+def _composed(
+    result: Explanation | Excerpt | Article, lang: Language | None, choices: Choices
+) -> Document:
+    from chainrule.explanation.excerpt import Excerpt
     from chainrule.explanation.schema import Explanation
+
+    if isinstance(result, Excerpt):
+        from chainrule.explanation.documents.excerpt import excerpt_document
+
+        return excerpt_document(result, _words(lang), choices)
 
     if isinstance(result, Explanation):
         from chainrule.explanation.documents.compose import explanation_document

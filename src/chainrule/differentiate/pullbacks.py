@@ -11,13 +11,12 @@ entry can be read as well.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Container
 from dataclasses import dataclass
 
 from chainrule.differentiate.reverse import reverse
 from chainrule.graph.build import Builder
-from chainrule.graph.node import Node, topological
+from chainrule.graph.node import Node, inside, topological
 from chainrule.graph.passes.prune import depending
 
 __all__ = ["Pullback", "Pullbacks"]
@@ -25,20 +24,28 @@ __all__ = ["Pullback", "Pullbacks"]
 
 @dataclass(frozen=True, eq=False)
 class Pullback:
-    """What one quantity hands back to those in its formula, in terms of its adjoint `seed`."""
+    """What one quantity hands back to those in its formula, in terms of its adjoint `seed`.
+
+    `steps` are those between the adjoint and each share, inputs first, and `beside` the other
+    nodes that they take their operands from.
+    """
 
     seed: Node
     shares: dict[Node, Node]
+    steps: dict[Node, list[Node]]
+    beside: list[Node]
 
-    @functools.cached_property
-    def steps(self) -> dict[Node, list[Node]]:
-        """The steps between the adjoint and each share, inputs first."""
-        found = {}
-        for operand, share in self.shares.items():
-            order = topological([share])
-            moved = depending(order, {self.seed}, lambda node: False)
-            found[operand] = [node for node in order if node in moved and node is not self.seed]
-        return found
+
+def _pullback(seed: Node, shares: dict[Node, Node], forward: Container[Node]) -> Pullback:
+    steps = {}
+    beside: dict[Node, None] = {}
+    for operand, share in shares.items():
+        order = topological([share], forward.__contains__)
+        moved = depending(order, {seed}, forward.__contains__)
+        steps[operand] = [node for node in order if node in moved and node is not seed]
+        for node in steps[operand]:
+            beside.update(dict.fromkeys(item for item in node.inputs if item not in moved))
+    return Pullback(seed, shares, steps, list(beside))
 
 
 class Pullbacks:
@@ -53,14 +60,17 @@ class Pullbacks:
         self._op = Builder()
         self._quantities = quantities
         self._made: dict[Node, Pullback] = {}
-        self.order = [node for node in topological([loss]) if node in quantities or node is loss]
+        forward = topological([loss])
+        self._forward = frozenset(forward)
+        self._opened = {
+            node for node in forward if any(step in quantities for step in inside(node))
+        }
+        self.order = [node for node in forward if node in quantities or node is loss]
         self.operands: dict[Node, list[Node]] = {}
         self.uses: dict[Node, list[Node]] = {node: [] for node in self.order}
         for node in self.order:
-            inside = topological([node], lambda item: item in self.uses and item is not node)  # noqa: B023
-            self.operands[node] = [
-                item for item in inside if item in self.uses and item is not node
-            ]
+            found = topological([node], lambda item: item in self.uses and item is not node)  # noqa: B023
+            self.operands[node] = [item for item in found if item in self.uses and item is not node]
             for item in self.operands[node]:
                 self.uses[item].append(node)
 
@@ -69,14 +79,15 @@ class Pullbacks:
         return node in self._quantities
 
     def of(self, node: Node) -> Pullback:
-        """What the quantity hands back; a composite as one step where it can."""
+        """What the quantity hands back; a composite as one step, if none inside is a quantity."""
         known = self._made.get(node)
         if known is None:
             seed = self._op.variable(f"∂{self.loss.name}/∂{node.name}", node.shape)
             wanted = set(self.operands[node])
-            found = reverse(self._op, node, wanted, seed, self.is_quantity, folded=True)
+            stop, opened = self.is_quantity, self._opened
+            found = reverse(self._op, node, wanted, seed, stop, folded=True, opened=opened)
             shares = {item: found[item] for item in self.operands[node] if item in found}
-            known = self._made[node] = Pullback(seed, shares)
+            known = self._made[node] = _pullback(seed, shares, self._forward)
         return known
 
     def users(self, node: Node) -> list[Node]:

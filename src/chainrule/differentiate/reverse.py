@@ -8,7 +8,7 @@ steps that use the operand stand in the graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Set
+from collections.abc import Callable, Collection, Container, Set
 
 from chainrule.graph.build import Builder
 from chainrule.graph.node import Node, topological
@@ -71,12 +71,14 @@ def reverse(
     seed: Node | None = None,
     stop: Callable[[Node], bool] | None = None,
     folded: bool = False,
+    opened: Container[Node] = (),
 ) -> dict[Node, Node]:
     """The adjoint of each of `wrt` that `output` depends on.
 
     `seed` is the adjoint of `output` (ones by default, which is the gradient of
     a scalar).  Nodes for which `stop` holds are taken as given.  With `folded`,
-    composites are differentiated as one step, not in the steps that they are made of.
+    composites are differentiated as one step, not in the steps that they are made of; those in
+    `opened` are not.
 
     Shapes: each adjoint has the shape of its node.
     """
@@ -100,7 +102,7 @@ def reverse(
         if given(node):
             continue
         parts: dict[Node, list[Node]] = {}
-        for operand, share in contributions(op, node, adjoint, folded):
+        for operand, share in contributions(op, node, adjoint, folded and node not in opened):
             if operand in reaches:
                 parts.setdefault(operand, []).append(share)
         for operand, own in parts.items():

@@ -6,19 +6,22 @@ an adjoint is made of is read off the graph of a share, without running it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import copy
+import functools
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chainrule.differentiate.pullbacks import Pullback, Pullbacks
 from chainrule.differentiate.reading import Reading, Way, read
 from chainrule.engines import numpy as arrays
+from chainrule.engines.paths import Paths
 from chainrule.graph.model import Model
 from chainrule.graph.node import Node, inside, topological
 from chainrule.primitives import Pointwise
 from chainrule.primitives.record import evaluate
 
-__all__ = ["Backward", "Uses", "entries"]
+__all__ = ["Backward", "Uses", "entries", "slopes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +45,36 @@ class Backward:
     `values` are the arrays of all nodes that were run, in the type of the model.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, opened: frozenset[Node] = frozenset()) -> None:
         self.model = model
-        folded = {step for node in model.nodes for step in inside(node) if step.name is None}
-        self.pullbacks = Pullbacks(model.loss, model.labels.keys() - folded)
+        self.opened = opened
         leaves = arrays.leaf_arrays(model, model.dtype)
         self.values = arrays.program([model.loss], dtype=model.dtype).run(leaves)
         self._adjoints: dict[Node, Any] = {}
-        self._paths: dict[Node, Any] = {}
+        self.pullbacks = self._pullbacks()
+
+    def _pullbacks(self) -> Pullbacks:
+        """Between the quantities; those inside a composite are none until it is opened."""
+        folded = {
+            step
+            for node in self.model.nodes
+            if node not in self.opened
+            for step in inside(node)
+            if step.name is None
+        }
+        return Pullbacks(self.model.loss, self.model.labels.keys() - folded)
+
+    def open(self, composites: Iterable[Node]) -> Backward:
+        """The same run, these composites in their steps."""
+        opened = self.opened.union(composites)
+        if opened == self.opened:
+            return self
+        run = copy.copy(self)
+        run.opened = opened
+        run._adjoints = dict(self._adjoints)
+        run.__dict__.pop("paths", None)
+        run.pullbacks = run._pullbacks()
+        return run
 
     @property
     def loss(self) -> float:
@@ -60,89 +85,52 @@ class Backward:
 
     def adjoint(self, node: Node) -> Any:
         """The derivative of the loss by a whole quantity, in its shape."""
-        return self._back(node, self._adjoints, self._shares)
-
-    def paths(self, node: Node) -> Any:
-        """For each entry of a quantity, the sum over all paths to the loss of their sizes.
-
-        The size of a path is the absolute value of the product of its local derivatives.
-        """
-        return self._back(node, self._paths, self._sizes)
-
-    def _back(self, node: Node, known: dict[Node, Any], shares: Any) -> Any:
         import numpy
 
+        known = self._adjoints
         if node not in known:
-            dtype = self.model.dtype
-            known.setdefault(self.model.loss, numpy.ones((), dtype))
+            known[self.model.loss] = numpy.ones((), self.model.dtype)
             missing = [item for item in self.pullbacks.towards(node) if item not in known]
             for item in (*missing, node):
                 if item not in known:
-                    total = numpy.zeros(item.shape, dtype)
-                    for number, use in enumerate(self.pullbacks.users(item)):
-                        if use in known:
-                            share = shares(use, item, known[use])
-                            total = total + share if number else share
-                    known[item] = total
+                    known[item] = self._sum(item)
         return known[node]
 
-    def _shares(self, use: Node, operand: Node, adjoint: Any) -> Any:
-        """The share of one operand in what a quantity hands back."""
-        pullback = self._prepared(use)
-        share = pullback.shares[operand]
-        given = self._given(pullback, operand)
-        return arrays.run([share], {**given, pullback.seed: adjoint})[share]
-
-    def _sizes(self, use: Node, operand: Node, paths: Any) -> Any:
-        """The same of absolute values: nothing cancels."""
+    def _sum(self, node: Node) -> Any:
+        """The adjoint of a quantity whose uses have theirs."""
         import numpy
 
-        pullback = self._prepared(use)
-        found = {
-            node: numpy.abs(value) if value.dtype != bool else value
-            for node, value in self._given(pullback, operand).items()
-        }
-        found[pullback.seed] = paths
-        steps = pullback.steps[operand]
-        moved = {*steps, pullback.seed}
-        for node in steps:
-            record = node.primitive
-            if isinstance(record, Pointwise):
-                total: Any = 0.0
-                for item, slope in _slopes(node, self.values, moved):
-                    total = total + numpy.abs(slope) * found[item]
-                found[node] = total
-            else:
-                found[node] = arrays.kernel_of(record)(
-                    *(found[item] for item in node.inputs), **node.attributes
-                )
-        return found[pullback.shares[operand]]
+        uses = [use for use in self.pullbacks.users(node) if use in self._adjoints]
+        if not uses:
+            return numpy.zeros(node.shape, self.model.dtype)
+        total = self._share(uses[0], node)
+        with numpy.errstate(all="ignore"):
+            for use in uses[1:]:
+                total = total + self._share(use, node)
+        return total
 
-    def _given(self, pullback: Pullback, operand: Node) -> dict[Node, Any]:
-        """The numbers that the steps of a share take beside the adjoint."""
-        steps = pullback.steps[operand]
-        beside = dict.fromkeys(item for node in steps for item in node.inputs)
-        return {item: self.values[item] for item in beside if item in self.values}
+    @functools.cached_property
+    def paths(self) -> Paths:
+        """The sums over all paths from an entry to the loss."""
+        return Paths(self)
 
-    def _prepared(self, use: Node) -> Pullback:
+    def _share(self, use: Node, operand: Node) -> Any:
+        """The share of one operand in what a quantity hands back."""
+        pullback = self.prepared(use)
+        share = pullback.shares[operand]
+        beside = (item for node in pullback.steps[operand] for item in node.inputs)
+        given = {item: self.values[item] for item in beside if item in self.values}
+        given[pullback.seed] = self._adjoints[use]
+        return arrays.program([share], given, self.model.dtype).results(given)[share]
+
+    def prepared(self, use: Node) -> Pullback:
         """The pullback of a quantity, with the numbers that it takes beside the adjoint."""
         pullback = self.pullbacks.of(use)
-        moved = {node for steps in pullback.steps.values() for node in steps} | {pullback.seed}
-        beside = [
-            item
-            for node in moved
-            for item in node.inputs
-            if item not in moved and item not in self.values
-        ]
-        if beside:
-            order = topological(beside, self.values.__contains__)
-            known = {
-                item: self.values[item]
-                for node in order
-                for item in (node, *node.inputs)
-                if item in self.values
-            }
-            self.values.update(arrays.program(beside, known, self.model.dtype).run(known))
+        missing = [node for node in pullback.beside if node not in self.values]
+        if missing:
+            order = topological(missing, self.values.__contains__)
+            known = {node: self.values[node] for node in order if node in self.values}
+            self.values.update(arrays.program(missing, known, self.model.dtype).run(known))
         return pullback
 
     # ------------------------------------------------------------------ single entries
@@ -167,7 +155,7 @@ class Backward:
         """
         import numpy
 
-        pullback = self._prepared(use)
+        pullback = self.prepared(use)
         reading = read(pullback, operand, flat)
         factors = {node: numpy.zeros(len(places)) for node, places in reading.places.items()}
         factors[reading.share][:] = 1.0
@@ -194,9 +182,7 @@ class Backward:
         return evaluate(way.slope, numbers, "array_kernel")
 
 
-def _slopes(
-    node: Node, numbers: Mapping[Node, Any], moved: set[Node]
-) -> Iterator[tuple[Node, Any]]:
+def slopes(node: Node, numbers: Mapping[Node, Any], moved: set[Node]) -> Iterator[tuple[Node, Any]]:
     """The slopes of a pointwise step by those of its operands that depend on the adjoint.
 
     Such a step is linear in them: `numbers` need hold only the others.

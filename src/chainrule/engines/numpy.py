@@ -71,8 +71,10 @@ def leaf_arrays(model: Model, dtype: str = "float64") -> dict[Node, Any]:
     for leaf in model.leaves:
         with numpy.errstate(over="ignore"):
             array = numpy.asarray(leaf.values, dtype)  # a large leaf's own numbers, not copied
-        lost = ~numpy.isfinite(array) if dtype != "float64" else numpy.zeros(1, bool)
-        if lost.any() and (lost := lost & numpy.isfinite(numpy.asarray(leaf.values))).any():
+        lost = numpy.zeros(0, bool)
+        if dtype != "float64" and getattr(leaf.values, "dtype", None) != dtype:
+            lost = ~numpy.isfinite(array) & numpy.isfinite(leaf.values)
+        if lost.any():
             flat = int(numpy.argmax(lost))
             raise InputError(
                 Fault(

@@ -72,7 +72,7 @@ class Program:
         """For each step, what no later one needs."""
         needed = set(self.outputs)
         last = []
-        for node, _, inputs, _ in reversed(self.steps):
+        for _, _, inputs, _ in reversed(self.steps):
             done = [item for item in dict.fromkeys(inputs) if item not in needed]
             needed.update(done)
             last.append(done)

@@ -43,7 +43,7 @@ def leaf_values(model: Model) -> dict[Node, float]:
     """The numbers of the scalar leaves of the unrolled model."""
     entries = model.unrolled.entries
     return {
-        node: value
+        node: float(value)
         for leaf in model.leaves
-        for node, value in zip(entries[leaf.node], leaf.values, strict=True)
+        for node, value in zip(entries[leaf.node], map(float, leaf.values), strict=True)
     }

@@ -64,6 +64,11 @@ class Explanation(Displayed):
         rate = self.model.learning_rate
         return None if rate is None else (self.model.learning_rate_name, rate)
 
+    @property
+    def checks(self) -> tuple[Mapping[str, Any], ...]:
+        """The check of each derivation."""
+        return tuple(item.checks for item in self.derivations)
+
     @functools.cached_property
     def matrices(self) -> Matrices | None:
         """The same by whole arrays; None for a model that has none."""

@@ -327,7 +327,8 @@ class Builder:
         inputs = tuple(item if isinstance(item, Node) else self.constant(item) for item in operands)
         named = {"name": naming} if naming is not None and record.jacobian is not None else {}
         node: Node = record.define(self, *inputs, **named)
-        is_factor = record.jacobian is not None or record.layer
-        if not is_factor or node.name is not None:  # a quantity is not made twice
+        if node.name is not None:  # a quantity is not made twice
+            return node
+        if record.jacobian is None and not record.layer:
             return node
         return dataclasses.replace(node, fold=Fold(record, inputs))

@@ -167,6 +167,11 @@ class Model(Displayed):
             return wanted
         raise InputError(self._unknown(name, wanted))
 
+    def quantity(self, name: str) -> str:
+        """The entry of any quantity that `name` means. Raises: InputError with a did-you-mean."""
+        wanted = name.replace(" ", "")
+        return wanted if wanted in self.directory else self.resolve(name)
+
     def _unknown(self, name: str, wanted: str) -> Fault:
         """What is wrong with a name that no leaf entry has."""
         array = self.entry_of.array(wanted) or self.entry_of.array(wanted.partition("[")[0])

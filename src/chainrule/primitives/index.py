@@ -19,6 +19,7 @@ from chainrule.primitives.record import Attributes, Reads, Rows, Shape, Term
 
 __all__ = [
     "Contraction",
+    "all_positions",
     "contraction",
     "moved",
     "position",
@@ -88,8 +89,8 @@ class Contraction:
         factors = []
         for operand, subscripts in self.factors:
             starts = position(places, ranges, self._strides(self.result, subscripts, sizes))
-            steps = positions(summed, self._strides(self.summed, subscripts, sizes))
-            factors.append((operand, numpy.add.outer(starts, numpy.array(steps)).ravel()))
+            steps = all_positions(summed, self._strides(self.summed, subscripts, sizes))
+            factors.append((operand, numpy.add.outer(starts, steps).ravel()))
         return [(numpy.repeat(numpy.arange(len(places)), math.prod(summed)), tuple(factors))]
 
     def in_order(self, *arrays: Any) -> Any:
@@ -148,6 +149,16 @@ def positions(sizes: Sequence[int], strides: Sequence[int]) -> list[int]:
     found = [0]
     for size, stride in zip(sizes, strides, strict=True):
         found = [base + value * stride for base in found for value in range(size)]
+    return found
+
+
+def all_positions(sizes: Sequence[int], strides: Sequence[int]) -> Any:
+    """The same as an array."""
+    import numpy
+
+    found = numpy.zeros(1, int)
+    for size, stride in zip(sizes, strides, strict=True):
+        found = numpy.add.outer(found, numpy.arange(size) * stride).ravel()
     return found
 
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chainrule.primitives.index import (
+    all_positions,
     contraction,
     moved,
     position,
@@ -118,32 +119,38 @@ def _sum_kernel(x: Any, axes: Axes) -> Any:
     return namespace(x).sum(x, axis=axes)
 
 
-def _summed(shape: Shape, axes: Axes) -> tuple[list[int], list[int], list[int]]:
-    """Of a reduction over `axes`: its sizes, its strides in `shape`, the steps of each entry."""
-    kept = [axis for axis in range(len(shape)) if axis not in axes]
+Sizes = tuple[list[int], list[int]]
+
+
+def _summed(shape: Shape, axes: Axes) -> tuple[Sizes, Sizes]:
+    """Of a reduction over `axes`: sizes and strides in `shape` of what is kept, and of the rest."""
     strides = row_major(shape)
-    inner = positions([shape[axis] for axis in axes], [strides[axis] for axis in axes])
-    return [shape[axis] for axis in kept], [strides[axis] for axis in kept], inner
+    kept = [axis for axis in range(len(shape)) if axis not in axes]
+    outer, inner = (
+        ([shape[axis] for axis in own], [strides[axis] for axis in own]) for own in (kept, axes)
+    )
+    return outer, inner
 
 
 def sum_terms(shapes: Sequence[Shape], attributes: Attributes) -> Rows:
     """The entries that each entry of a reduction over `axes` is made of."""
-    sizes, outer, inner = _summed(shapes[0], attributes["axes"])
+    outer, inner = _summed(shapes[0], attributes["axes"])
+    steps = positions(*inner)
 
     def row(entry: int) -> list[Term]:
-        start = position(entry, sizes, outer)
-        return [((0, start + step),) for step in inner]
+        start = position(entry, *outer)
+        return [((0, start + step),) for step in steps]
 
-    return Rows(math.prod(sizes), row)
+    return Rows(math.prod(outer[0]), row)
 
 
 def _sum_reads(places: Any, shapes: Sequence[Shape], attributes: Attributes) -> list[Reads]:
     import numpy
 
-    sizes, outer, inner = _summed(shapes[0], attributes["axes"])
-    starts = position(places, sizes, outer)
-    source = numpy.add.outer(starts, numpy.array(inner)).ravel()
-    return [(numpy.repeat(numpy.arange(len(places)), len(inner)), ((0, source),))]
+    outer, inner = _summed(shapes[0], attributes["axes"])
+    steps = all_positions(*inner)
+    source = numpy.add.outer(position(places, *outer), steps).ravel()
+    return [(numpy.repeat(numpy.arange(len(places)), len(steps)), ((0, source),))]
 
 
 def in_rows(x: Any, axes: Axes) -> Any:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,6 +18,7 @@ __all__ = [
     "Break",
     "Cell",
     "Derivative",
+    "Details",
     "Diagram",
     "Document",
     "Entries",
@@ -25,6 +26,7 @@ __all__ = [
     "Heading",
     "Name",
     "Number",
+    "PaperBlock",
     "Paragraph",
     "Piece",
     "Recomputed",
@@ -35,6 +37,7 @@ __all__ = [
     "Title",
     "Words",
     "Written",
+    "unfolded",
 ]
 
 Style = Literal["plain", "value", "good", "bad", "note"]
@@ -198,7 +201,26 @@ class Break:
     """A little room before what follows."""
 
 
-Block = Title | Heading | Paragraph | Equation | Entries | Table | Diagram | Recomputed | Break
+@dataclass(frozen=True, slots=True)
+class Details:
+    """Blocks below a heading that opens on a click, where a format can; else they stand open."""
+
+    heading: Heading
+    blocks: tuple[Block, ...]
+
+
+PaperBlock = Title | Heading | Paragraph | Equation | Entries | Table | Diagram | Recomputed | Break
+Block = PaperBlock | Details
+
+
+def unfolded(blocks: Iterable[Block]) -> Iterator[PaperBlock]:
+    """The blocks as they stand on paper, where nothing opens."""
+    for block in blocks:
+        if isinstance(block, Details):
+            yield block.heading
+            yield from unfolded(block.blocks)
+        else:
+            yield block
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from chainrule.explanation.documents.blocks import (
     Block,
     Break,
     Cell,
+    Details,
     Diagram,
     Document,
     Entries,
@@ -45,9 +46,8 @@ def _block(block: Block, to_latex: Writer) -> str:
     match block:
         case Title(text):
             return f"<h2>{_words(text)}</h2>"
-        case Heading(text, piece, level=level):
-            heading = _words(text) if piece is None else _inline(to_latex(piece))
-            return f"<h{level + 2}>{heading}</h{level + 2}>"
+        case Heading(level=level):
+            return f"<h{level + 2}>{_heading(block, to_latex)}</h{level + 2}>"
         case Paragraph(text, style):
             words = _words(text)
             return f"<p><em>{words}</em></p>" if style == "note" else f"<p>{words}</p>"
@@ -61,8 +61,16 @@ def _block(block: Block, to_latex: Writer) -> str:
         case Diagram(picture):
             rows = "\n".join(sketch(picture, SKETCH_WIDTH))
             return f"<pre>{html.escape(rows)}</pre>"
+        case Details(heading, blocks):
+            inner = "\n".join(filter(None, (_block(item, to_latex) for item in blocks)))
+            summary = _heading(heading, to_latex)
+            return f"<details>\n<summary>{summary}</summary>\n{inner}\n</details>"
         case Recomputed() | Break():
             return ""
+
+
+def _heading(block: Heading, to_latex: Writer) -> str:
+    return _words(block.text) if block.piece is None else _inline(to_latex(block.piece))
 
 
 def _table(block: Table, to_latex: Writer) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable
 
@@ -10,6 +11,7 @@ from chainrule.explanation.documents.blocks import (
     Block,
     Break,
     Cell,
+    Details,
     Diagram,
     Document,
     Entries,
@@ -56,6 +58,12 @@ def _block(block: Block, to_latex: Writer) -> str:
             return _table(block, to_latex)
         case Diagram(picture):
             return _verbatim(sketch(picture, SKETCH_WIDTH))
+        case Details(heading, blocks):
+            inner = filter(None, (_block(item, to_latex) for item in blocks))
+            summary = (
+                f"<summary>{html.escape(printable(heading.text, len(heading.text)))}</summary>"
+            )
+            return "\n\n".join([f"<details>\n{summary}", *inner, "</details>"])
         case Recomputed() | Break():
             return ""
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from chainrule.errors import printable
 from chainrule.explanation.documents.blocks import (
-    Block,
     Break,
     Cell,
     Diagram,
@@ -16,10 +15,12 @@ from chainrule.explanation.documents.blocks import (
     Equation,
     Heading,
     Number,
+    PaperBlock,
     Paragraph,
     Recomputed,
     Table,
     Title,
+    unfolded,
 )
 from chainrule.explanation.documents.pieces import Writer, aligned, latex_writer
 
@@ -29,11 +30,11 @@ __all__ = ["mathjax"]
 def mathjax(document: Document) -> str:
     """The document as displayed formulas; words stand in them as text."""
     to_latex = latex_writer(document.language, document.symbols)
-    rows = (row for block in document.blocks for row in _block(block, to_latex))
+    rows = (row for block in unfolded(document.blocks) for row in _block(block, to_latex))
     return "\n".join(f"$$\n{row}\n$$" for row in rows)
 
 
-def _block(block: Block, to_latex: Writer) -> Iterator[str]:
+def _block(block: PaperBlock, to_latex: Writer) -> Iterator[str]:
     match block:
         case Title(text) | Paragraph(text) | Diagram(_, text):
             yield _words(text)

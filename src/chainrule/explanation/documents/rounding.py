@@ -14,6 +14,7 @@ from typing import Literal
 from chainrule.explanation.documents.blocks import (
     Block,
     Cell,
+    Details,
     Diagram,
     Document,
     Entries,
@@ -71,6 +72,8 @@ class _Rounding:
                 return replace(block, rows=tuple(tuple(map(self._cell, row)) for row in rows))
             case Diagram(picture):
                 return replace(block, picture=self.picture(picture))
+            case Details(blocks=blocks):
+                return replace(block, blocks=tuple(map(self.block, blocks)))
         return block
 
     def number(self, value: float) -> float:

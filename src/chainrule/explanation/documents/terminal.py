@@ -19,6 +19,7 @@ from chainrule.explanation.documents.blocks import (
     Heading,
     Name,
     Number,
+    PaperBlock,
     Paragraph,
     Piece,
     Recomputed,
@@ -27,6 +28,7 @@ from chainrule.explanation.documents.blocks import (
     Title,
     Words,
     Written,
+    unfolded,
 )
 from chainrule.explanation.documents.layout import Page, Row, Side
 from chainrule.explanation.documents.sketch import sketch
@@ -57,13 +59,13 @@ class _Terminal:
         self.symbols = symbols
 
     def rows(self, blocks: Iterable[Block]) -> list[Row]:
-        for block in blocks:
+        for block in unfolded(blocks):
             self._block(block)
         while self.page.rows and not self.page.rows[-1].text:
             self.page.rows.pop()
         return self.page.rows
 
-    def _block(self, block: Block) -> None:
+    def _block(self, block: PaperBlock) -> None:
         page = self.page
         match block:
             case Title(text):

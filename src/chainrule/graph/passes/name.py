@@ -10,10 +10,10 @@ the formula of the quantity that it belongs to.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from chainrule.graph.labels import Labels
-from chainrule.graph.node import Node, topological
+from chainrule.graph.node import Node, inside, topological
 from chainrule.graph.passes.fold import constant_value
 from chainrule.graph.passes.unroll import entry_labels
 from chainrule.primitives import CONSTANT, VARIABLE, Linear
@@ -59,7 +59,10 @@ def name_quantities(outputs: Iterable[Node]) -> dict[Node, Sequence[str]]:
             if _can_be_named(net, labels) and taken.isdisjoint(_bases(own)):
                 labels[net] = own
                 taken.update(_bases(own))
-    uses = _uses(order)
+    for node in order:
+        if node.fold is not None and node.name is not None:
+            _name_inside(node, labels, taken)
+    uses = _uses(order, labels)
     depth: dict[Node, int] = {}
     count = 0
     for node in order:
@@ -72,6 +75,20 @@ def name_quantities(outputs: Iterable[Node]) -> dict[Node, Sequence[str]]:
         labels[node] = Labels(f"t{count}", node.shape)
         depth[node] = 0
     return labels
+
+
+def _name_inside(node: Node, labels: dict[Node, Sequence[str]], taken: set[str]) -> None:
+    """Name the steps of a composite after it: `norm.sqrt` of `norm`."""
+    counts: Counter[str] = Counter()
+    for step in inside(node):
+        if not _can_be_named(step, labels):
+            continue
+        name = f"{node.name}.{step.primitive.name}"
+        counts[name] += 1
+        own = name if counts[name] == 1 else f"{name}_{counts[name] - 1}"
+        if own not in taken:
+            labels[step] = Labels(own, step.shape)
+            taken.add(own)
 
 
 def _net_labels(outputs: Sequence[str]) -> Sequence[str]:
@@ -96,12 +113,17 @@ def _can_be_named(node: Node, labels: Mapping[Node, Sequence[str]]) -> bool:
     )
 
 
-def _uses(order: list[Node]) -> Counter[Node]:
-    """How often the entries of each node are used, steps that only move them looked through."""
+def _uses(order: list[Node], labels: Container[Node]) -> Counter[Node]:
+    """How often the entries of each node are used, steps that only move them looked through.
+
+    What moves them to a quantity of its own name is one use.
+    """
     uses: Counter[Node] = Counter()
     for node in reversed(order):
         for item in node.inputs:
-            if node.primitive.name in MOVES:
+            if node.primitive.name in MOVES and node in labels:
+                uses[item] += 1
+            elif node.primitive.name in MOVES:
                 repeats = node.primitive.name == "broadcast" and node.shape != item.shape
                 uses[item] += max(uses[node], 2 if repeats else 0)
             elif isinstance(node.primitive, Linear) and node.primitive.name != "sum":

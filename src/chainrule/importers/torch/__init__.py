@@ -62,9 +62,7 @@ def _check_installed() -> None:
     """Raises: InputError where PyTorch is missing or too old; warns of one newer than tested."""
     if importlib.util.find_spec("torch") is None:
         raise InputError(
-            Fault(
-                "ImportError", "PyTorch is not installed", hint='pip install "chainrule[torch]"'
-            )
+            Fault("ImportError", "PyTorch is not installed", hint='pip install "chainrule[torch]"')
         )
     import torch
 

@@ -13,7 +13,7 @@ from torch.fx.node import map_arg
 from chainrule.errors import Fault, InputError
 from chainrule.graph.build import Builder, Operand
 from chainrule.graph.model import Framework, LeafValue, Model
-from chainrule.graph.node import Node
+from chainrule.graph.node import Node, topological
 from chainrule.importers.torch.gradient import OwnGradient
 from chainrule.importers.torch.names import Names, entry_of, source_of
 from chainrule.importers.torch.table import Operation, UnsupportedError
@@ -101,10 +101,12 @@ class _Follower:
             )
         own = OwnGradient(self.trace, self.places, self.values, self.drawn, self.has_drawn)
         order = ("input", "target", "parameter", "constant")
+        used = set(topological([loss]))
+        kept = [leaf for leaf in self.leaves if leaf.role != "constant" or leaf.node in used]
         return Model(
             type(self.trace.call.whole.module).__name__,
             loss,
-            tuple(sorted(self.leaves, key=lambda leaf: order.index(leaf.role))),
+            tuple(sorted(kept, key=lambda leaf: order.index(leaf.role))),
             tuple(self.quantities),
             aliases=self.aliases,
             dtype=self.dtype,
@@ -222,7 +224,9 @@ class _Follower:
         self.op.origin = self.trace.origin(node)
         at = _At(self, node)
         try:
-            built = entry.build(at, *map_arg(node.args, at.argument), **map_arg(node.kwargs, at.argument))
+            built = entry.build(
+                at, *map_arg(node.args, at.argument), **map_arg(node.kwargs, at.argument)
+            )
         except UnsupportedError as error:
             self._fault(node, error.what, total, error.needs)
             return

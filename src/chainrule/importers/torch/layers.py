@@ -269,7 +269,7 @@ def _batch_norm_training(at: Step, x: Node, scale: Any, shift: Any, epsilon: flo
 
 
 @operation(
-    *("_native_batch_norm_legit_functional", "_native_batch_norm_legit", "native_batch_norm"),
+    "_native_batch_norm_legit_functional",
     steps="batch_norm",
     note="in training mode; the running statistics are not updated",
 )

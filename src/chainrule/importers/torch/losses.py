@@ -35,7 +35,7 @@ def loss_by_name(name: str) -> Callable[..., Any] | None:
     import torch
 
     own = _NAMES.get(name, name if name in _NAMES.values() else None)
-    return None if own is None else getattr(torch.nn.functional, own)  # type: ignore[no-any-return]
+    return None if own is None else getattr(torch.nn.functional, own)
 
 
 def loss_names() -> list[str]:
@@ -67,7 +67,7 @@ def _huber(at: Step, y: Any, t: Any, reduction: int = MEAN, delta: float = 1.0) 
 @operation("smooth_l1_loss", steps="huber, div, mean")
 def _smooth_l1(at: Step, y: Any, t: Any, reduction: int = MEAN, beta: float = 1.0) -> Node:
     if beta == 0:
-        return _l1(at, y, t, reduction)  # type: ignore[no-any-return]
+        return _l1(at, y, t, reduction)
     parts = at.op.div(at.op.composite("huber", at.number(t), y, beta), beta)
     return _reduced(at, parts, reduction)
 
@@ -105,9 +105,7 @@ def _from_logits(
         parts = op.composite("binary_cross_entropy_from_logits", t, z)
     else:
         factor = op.add(op.mul(op.sub(positive, 1.0), t), 1.0)
-        parts = op.add(
-            op.mul(op.sub(1.0, t), z), op.mul(factor, op.softplus(op.neg(z)))
-        )
+        parts = op.add(op.mul(op.sub(1.0, t), z), op.mul(factor, op.softplus(op.neg(z))))
     return _reduced(at, parts if weight is None else op.mul(weight, parts), reduction)
 
 

@@ -57,8 +57,7 @@ _moving("roll", "repeat", "as_strided", "unfold", "diagonal", "repeat_interleave
 
 
 @operation(
-    *("view", "_unsafe_view", "reshape", "flatten.using_ints", "unflatten.int", "unsqueeze"),
-    *("squeeze", "squeeze.dim", "squeeze.dims"),
+    *("view", "_unsafe_view", "unsqueeze", "squeeze", "squeeze.dim", "squeeze.dims"),
     steps="reshape",
     moves=True,
 )
@@ -81,7 +80,7 @@ def _transpose(at: Step, x: Any, first: int, second: int) -> Node:
     return x if first == second else at.op.transpose(x, tuple(order))
 
 
-@operation("t", "numpy_T", steps="transpose", moves=True)
+@operation("t", steps="transpose", moves=True)
 def _turned(at: Step, x: Any) -> Node:
     return at.op.transpose(at.node(x))
 
@@ -127,14 +126,8 @@ def _slice(
     return _cut(at, x, axis, first, step, at.shape[axis])
 
 
-@operation("narrow", steps="slice", moves=True)
-def _narrow(at: Step, x: Any, axis: int, start: int, length: int) -> Node:
-    x = at.node(x)
-    return _slice(at, x, axis, start, start + length)
-
-
 @operation(
-    *("split.Tensor", "split_with_sizes", "split.sizes", "chunk", "tensor_split.sections"),
+    *("split.Tensor", "split_with_sizes"),
     steps="slice",
     moves=True,
 )
@@ -206,9 +199,7 @@ def _triu(at: Step, x: Any, diagonal: int = 0) -> Node:
 # ------------------------------------------------------------------------------ look-ups
 
 
-@operation(
-    "embedding", steps="take", note="the row of `padding_idx` is stopped: its gradient is 0"
-)
+@operation("embedding", steps="take", note="the row of `padding_idx` is stopped: its gradient is 0")
 def _embedding(at: Step, table: Any, tokens: Any, padding: int = -1, *_: Any) -> Node:
     op = at.op
     rows = _static(tokens).flatten().tolist()
@@ -309,9 +300,7 @@ def _scatter_add(at: Step, x: Any, axis: int, indices: Any, source: Any) -> Node
 
 
 @operation("index_add", steps="scatter_add, add")
-def _index_add(
-    at: Step, x: Any, axis: int, indices: Any, source: Any, alpha: float = 1
-) -> Node:
+def _index_add(at: Step, x: Any, axis: int, indices: Any, source: Any, alpha: float = 1) -> Node:
     import torch
 
     numbered = torch.arange(math.prod(at.shape)).reshape(at.shape)

@@ -18,7 +18,9 @@ def entry_of(node: Any) -> Operation | None:
     if schema is None:
         return None
     space, _, name = schema.name.partition("::")
-    return OPERATIONS.get(f"{name}.{schema.overload_name or 'default'}") if space == "aten" else None
+    return (
+        OPERATIONS.get(f"{name}.{schema.overload_name or 'default'}") if space == "aten" else None
+    )
 
 
 def source_of(node: Any) -> Any:

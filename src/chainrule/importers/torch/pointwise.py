@@ -121,10 +121,9 @@ def _softplus(at: Step, z: Any, beta: float = 1, threshold: float = 20) -> Node:
     return op.where(op.greater(scaled, threshold), z, op.div(op.softplus(scaled), beta))
 
 
-@operation("log_sigmoid_forward", "log_sigmoid", steps="softplus, neg")
+@operation("log_sigmoid_forward", steps="softplus, neg")
 def _log_sigmoid(at: Step, z: Any) -> Any:
-    value = at.op.neg(at.op.softplus(at.op.neg(z)))
-    return value if len(at.shapes) == 1 else (value, None)
+    return at.op.neg(at.op.softplus(at.op.neg(z))), None
 
 
 def _between(at: Step, z: Node, low: float, high: float, inside: Node) -> Node:
@@ -148,9 +147,7 @@ def _hardsigmoid(at: Step, z: Any) -> Node:
 def _hardswish(at: Step, z: Any) -> Node:
     op = at.op
     inside = op.div(op.mul(z, op.add(z, 3.0)), 6.0)
-    return op.where(
-        op.less_equal(z, -3.0), 0.0, op.where(op.greater_equal(z, 3.0), z, inside)
-    )
+    return op.where(op.less_equal(z, -3.0), 0.0, op.where(op.greater_equal(z, 3.0), z, inside))
 
 
 # ------------------------------------------------------------------- choices and bounds
@@ -237,7 +234,7 @@ def _not(at: Step, a: Any) -> Node:
 
 
 @operation(
-    *("clone", "contiguous", "alias", "lift_fresh", "lift_fresh_copy", "positive"),
+    *("clone", "alias", "lift_fresh_copy"),
     steps="none",
     note="the same numbers",
     moves=True,
@@ -247,27 +244,20 @@ def _same(at: Step, x: Any, **_: Any) -> Any:
 
 
 @operation(
-    *("_to_copy", "to.dtype", "to.dtype_layout", "to.device"),
+    "_to_copy",
     steps="none",
     note="between floating types, and from truth values; a rounding on the way is left out",
     moves=True,
 )
-def _converted(at: Step, x: Any, *others: Any, **named: Any) -> Any:
+def _converted(at: Step, x: Any, **named: Any) -> Any:
     import torch
 
-    for kind in (*others, *named.values()):
+    for kind in named.values():
         if isinstance(kind, torch.dtype) and not kind.is_floating_point:
             if kind == torch.bool:
                 return at.condition(x)
             raise UnsupportedError(f"a conversion to {kind}", "whole numbers known beforehand")
     return at.number(x)
-
-
-@operation("dropout", "feature_dropout", steps="none", note="not in training mode", moves=True)
-def _dropout(at: Step, x: Any, p: float, train: bool) -> Any:
-    if train and p:
-        raise UnsupportedError("dropout in training mode, undecomposed")
-    return x
 
 
 @operation("native_dropout", steps="mul", note="by a constant that is drawn once, from the seed")

@@ -57,12 +57,8 @@ def _variance(at: Step, x: Node, dims: Any, correction: float | None) -> tuple[N
     return op.div(op.sum(op.pow(centred, 2.0), axes), free), mean
 
 
-@operation("var.correction", "var.dim", "var", steps="sum, sub, pow, div")
-def _var(
-    at: Step, x: Any, dims: Any = None, unbiased: Any = None, correction: Any = None, **_: Any
-) -> Node:
-    if unbiased is not None:
-        correction = float(unbiased)
+@operation("var.correction", steps="sum, sub, pow, div")
+def _var(at: Step, x: Any, dims: Any = None, correction: Any = None, **_: Any) -> Node:
     return at.op.reshape(_variance(at, x, dims, correction)[0], at.shape)
 
 
@@ -152,6 +148,11 @@ def _along(at: Step, composite: str, x: Node, axis: int) -> Node:
 
 @operation("_softmax", "softmax.int", steps="softmax")
 def _softmax(at: Step, x: Any, axis: int, *_: Any, **__: Any) -> Node:
+    return _along(at, "softmax", x, axis)
+
+
+@operation("_safe_softmax", steps="softmax", note="a row of nothing but −∞ gives NaN")
+def _safe_softmax(at: Step, x: Any, axis: int, *_: Any, **__: Any) -> Node:
     return _along(at, "softmax", x, axis)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from chainrule.graph.build import Builder, Operand
 from chainrule.graph.node import Node
@@ -12,6 +12,7 @@ from chainrule.graph.node import Node
 __all__ = ["OPERATIONS", "Operation", "Step", "UnsupportedError", "axis_of", "operation"]
 
 Shape = tuple[int, ...]
+Build = TypeVar("Build", bound=Callable[..., Any])
 
 
 class UnsupportedError(Exception):
@@ -99,10 +100,10 @@ OPERATIONS: dict[str, Operation] = {}
 
 def operation(
     *names: str, steps: str, note: str = "", moves: bool = False
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+) -> Callable[[Build], Build]:
     """Enters the function in the table under each of `names`, `add.Tensor` or `relu` (default)."""
 
-    def enter(build: Callable[..., Any]) -> Callable[..., Any]:
+    def enter(build: Build) -> Build:
         overloads: dict[str, list[str]] = {}
         for full in names:
             name, _, overload = full.partition(".")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_flatten_with_path
 
 from chainrule.errors import Fault, InputError, closest
 from chainrule.graph.node import Origin
@@ -65,7 +66,7 @@ class Call:
     def flat(self) -> list[tuple[str, str, Any]]:
         """Every argument as (name, role, value), in the order of the trace's inputs."""
         names = self._names()
-        pairs = torch.utils._pytree.tree_flatten_with_path(self.given)[0]
+        pairs: Any = tree_flatten_with_path(self.given)[0]
         found = []
         for (place, *path), value in pairs:
             inner = ".".join(str(getattr(key, "idx", getattr(key, "key", key))) for key in path)
@@ -111,7 +112,7 @@ class Trace:
     def inputs(self) -> Iterator[tuple[Any, Any, Any]]:
         """Each input of the graph: (node, what the trace says of it, its value)."""
         whole, program = self.call.whole, self.program
-        tensors = dict(whole.named_parameters(remove_duplicate=False))
+        tensors: dict[str, Any] = dict(whole.named_parameters(remove_duplicate=False))
         tensors |= dict(whole.named_buffers(remove_duplicate=False))
         tensors = program.constants | tensors
         flat = iter(self.call.flat)
@@ -239,12 +240,8 @@ def _stop_where_no_gradient_goes(module: Any) -> None:
 
 def _decompositions(exported: Any) -> Any:
     """PyTorch's own decompositions, but for operations that have steps here."""
-    chosen = torch.export.default_decompositions()
-    draws = {
-        node.target
-        for node in exported.graph.nodes
-        if _bound(node, "dropout_p") or _bound(node, "enable_gqa") == "unknown"
-    }
+    chosen: Any = torch.export.default_decompositions()
+    draws = {node.target for node in exported.graph.nodes if _bound(node, "dropout_p")}
     for name in OPERATIONS:
         packet, _, overload = name.partition(".")
         own = getattr(getattr(torch.ops.aten, packet, None), overload, None)

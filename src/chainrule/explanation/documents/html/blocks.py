@@ -11,6 +11,7 @@ from chainrule.explanation.documents.blocks import (
     Break,
     Cell,
     Derivative,
+    Details,
     Diagram,
     Document,
     Entries,
@@ -63,12 +64,14 @@ class Blocks:
         self._anchors = Anchors([MAIN])
         self._numbers = itertools.count(1)
         self._label = document.title
-        previous = (None, *document.blocks)
+        self.markup = self._blocks(document.blocks)
+
+    def _blocks(self, blocks: tuple[Block, ...]) -> str:
         elements = (
             self._block(block, "apart" if isinstance(before, Break) else "")
-            for before, block in zip(previous, document.blocks, strict=False)
+            for before, block in zip((None, *blocks), blocks, strict=False)
         )
-        self.markup = "\n".join(filter(None, elements))
+        return "\n".join(filter(None, elements))
 
     def _block(self, block: Block, room: str) -> str:
         match block:
@@ -87,6 +90,13 @@ class Blocks:
                 return self._table(block, room)
             case Diagram():
                 return self._diagram(block)
+            case Details(heading, blocks):
+                summary = (
+                    self._head(heading.text)
+                    if heading.piece is None
+                    else self._mathematics.inline(heading.piece)
+                )
+                return f"<details><summary>{summary}</summary>\n{self._blocks(blocks)}\n</details>"
             case Recomputed() | Break():
                 return ""
 

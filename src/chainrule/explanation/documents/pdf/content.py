@@ -10,7 +10,6 @@ from typing import Any
 
 from chainrule.errors import printable
 from chainrule.explanation.documents.blocks import (
-    Block,
     Break,
     Cell,
     Diagram,
@@ -20,6 +19,7 @@ from chainrule.explanation.documents.blocks import (
     Heading,
     Name,
     Number,
+    PaperBlock,
     Paragraph,
     Piece,
     Recomputed,
@@ -28,6 +28,7 @@ from chainrule.explanation.documents.blocks import (
     Table,
     Title,
     Words,
+    unfolded,
 )
 from chainrule.explanation.documents.drawing import Circle, Drawing, Label, Line, Shape, draw
 from chainrule.explanation.documents.pieces import speech_script, typst_script, write
@@ -40,7 +41,7 @@ Data = dict[str, Any]
 
 def content(document: Document) -> Data:
     """The document as JSON can hold it."""
-    blocks = map(_Content(document).block, document.blocks)
+    blocks = map(_Content(document).block, unfolded(document.blocks))
     return {
         "title": _text(document.title) or "chainrule",  # accessible documents have a title
         "language": document.language,
@@ -62,7 +63,7 @@ class _Content:
             "≈": words(document.language)["approximately"],
         }
 
-    def block(self, block: Block) -> Data | None:
+    def block(self, block: PaperBlock) -> Data | None:
         match block:
             case Title(text):
                 return {"kind": "title", "text": _text(text)}

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chainrule.explanation.documents.blocks import (
-    Block,
     Break,
     Cell,
     Diagram,
@@ -19,11 +18,13 @@ from chainrule.explanation.documents.blocks import (
     Equation,
     Heading,
     Number,
+    PaperBlock,
     Paragraph,
     Recomputed,
     Style,
     Table,
     Title,
+    unfolded,
 )
 from chainrule.explanation.documents.drawing import draw
 from chainrule.explanation.documents.pieces import SIGNS, Writer, latex_writer
@@ -47,7 +48,7 @@ LONG_COLUMN = 0.28
 def latex(document: Document, standalone: bool = True) -> str:
     """The document in LaTeX, or with `standalone=False` the part between preamble and end."""
     to_latex = latex_writer(document.language, document.symbols)
-    body = "\n\n".join(filter(None, (_block(item, to_latex) for item in document.blocks)))
+    body = "\n\n".join(filter(None, (_block(item, to_latex) for item in unfolded(document.blocks))))
     body = representable(body, wide=document.language == "zh")
     uses_wide = r"\character{" in body or document.language == "zh"
     commands = COMMANDS.read_text(encoding="utf-8")
@@ -78,7 +79,7 @@ def latex(document: Document, standalone: bool = True) -> str:
 # ------------------------------------------------------------------------------ blocks
 
 
-def _block(block: Block, to_latex: Writer) -> str:
+def _block(block: PaperBlock, to_latex: Writer) -> str:
     match block:
         case Title(text):
             return _heading("section", words(text), text, "")

@@ -1,0 +1,302 @@
+"""The workings behind an excerpt: one run of a model, from which entries are read.
+
+As in `workings`, the rooms of the house meet here: the array chain rule and its numbers
+(engines), formulas of single terms (differentiate), their telling (explanation).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from chainrule.differentiate.reading import Reading, formula_of_slope
+from chainrule.differentiate.reverse import times
+from chainrule.engines import reference
+from chainrule.engines.backward import Backward, Uses, entries
+from chainrule.engines.chains import largest_chain
+from chainrule.errors import Fault, InputError
+from chainrule.explanation.derivation import Line, partial
+from chainrule.explanation.excerpt import Chain, Entry, Excerpt, Link, Term, Use
+from chainrule.graph.build import Builder
+from chainrule.graph.model import Model
+from chainrule.graph.node import Node, topological
+from chainrule.graph.passes.name import MOVES
+from chainrule.graph.trace import Trace
+from chainrule.primitives import CONSTANT, Linear, Pointwise
+
+__all__ = ["Reader", "backward_of"]
+
+MOST_FACTORS = 6
+"""Ways that a local derivative may take to be written out; a longer one is a number."""
+
+TERMS = 8
+DEPTH = 1
+"""Terms of a sum that are told, and how deep they are opened, if nothing else is asked."""
+
+AGREES = {"float32": 1e-4, "float64": 1e-9}
+"""How far a gradient may be from the framework's own, relative to the largest of its tensor."""
+
+
+def backward_of(model: Model) -> Backward:
+    """The run of a model, which is kept with it."""
+    known: Backward | None = model.__dict__.get("_backward")
+    if known is None:
+        known = model.__dict__["_backward"] = Backward(model)
+    return known
+
+
+class Reader:
+    """Reads entries of one model's gradient.
+
+    Raises: NumericError where the loss is not finite.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.backward = backward_of(model)
+        assert model.loss.name is not None
+        self.loss = model.loss.name
+
+    def excerpt(
+        self,
+        names: Sequence[str],
+        *,
+        terms: int = TERMS,
+        depth: int = DEPTH,
+        chain: bool = True,
+        checked: bool = True,
+    ) -> Excerpt:
+        """The entries of these names, of any quantity.
+
+        Of each `terms` terms are told; to a `depth` of more than 1 these are opened in turn.
+
+        Raises: InputError with a fault for each name that no quantity has.
+        """
+        found = [
+            self._entry(*self._place(name), terms, depth, chain, checked)
+            for name in self._known(names)
+        ]
+        return Excerpt(
+            self.model,
+            self.loss,
+            self.backward.loss,
+            tuple(found),
+            "numpy",
+            self.model.dtype,
+            functools.partial(self.excerpt, terms=terms, depth=depth, chain=chain, checked=checked),
+        )
+
+    def _known(self, names: Iterable[str]) -> list[str]:
+        faults: list[Fault] = []
+        found = []
+        for name in names:
+            try:
+                found.append(self.model.quantity(name))
+            except InputError as error:
+                faults.extend(error.faults)
+        if faults:
+            raise InputError(*faults)
+        return list(dict.fromkeys(found))
+
+    def _place(self, name: str) -> tuple[Node, int]:
+        node, flat = self.model.directory[name]
+        return node, flat
+
+    def _label(self, node: Node, flat: int) -> str:
+        return self.model.labels[node][flat]
+
+    # -------------------------------------------------------------------- an entry
+
+    def _entry(
+        self, node: Node, flat: int, terms: int, depth: int, chain: bool, checked: bool
+    ) -> Entry:
+        import numpy
+
+        name = self._label(node, flat)
+        uses = self.backward.uses(node, flat) if node is not self.model.loss else []
+        products = numpy.concatenate([use.products for use in uses]) if uses else numpy.zeros(0)
+        gradient = math.fsum(products) if numpy.isfinite(products).all() else float(products.sum())
+        if node is self.model.loss:
+            gradient = 1.0
+        size = float(numpy.abs(products).sum())
+        order = numpy.argsort(-numpy.abs(products), kind="stable")[:terms].tolist()
+        told = [self._term(name, node, flat, *_of(uses, place)) for place in order]
+        shown = float(numpy.abs(products[order]).sum())
+        rest = math.fsum(numpy.delete(products, order)) if len(order) < len(products) else 0.0
+        return Entry(
+            name,
+            float(entries(self.backward.values[node], numpy.array([flat]))[0]),
+            gradient,
+            tuple(map(self._use, uses)),
+            tuple(told),
+            len(products),
+            size,
+            shown,
+            rest,
+            float(self.backward.paths.at(node, numpy.array([flat]))[0]) if chain else None,
+            self._chain(node, flat) if chain and uses else None,
+            self._checks(node, flat, gradient) if checked else {},
+            self._opened(told, terms, depth),
+        )
+
+    def _opened(self, told: Iterable[Term], terms: int, depth: int) -> Mapping[str, Entry]:
+        if depth <= 1:
+            return {}
+        return {
+            term.through: self._entry(
+                *self._place(term.through), terms, depth - 1, chain=False, checked=False
+            )
+            for term in told
+            if term.through != self.loss
+        }
+
+    def _use(self, uses: Uses) -> Use:
+        import numpy
+
+        node = uses.use
+        assert node.name is not None or node in self.model.labels
+        return Use(
+            self._name(node),
+            steps_of(node, self.backward),
+            node.fold.composite.notation if node.fold else getattr(node.primitive, "notation", ""),
+            node.origin,
+            len(uses.products),
+            float(uses.products.sum()),
+            float(numpy.abs(uses.products).sum()),
+            bool((uses.slopes == 1.0).all()),
+        )
+
+    def _name(self, node: Node) -> str:
+        """What a whole quantity is called."""
+        return node.name or self._label(node, 0).partition("[")[0]
+
+    # --------------------------------------------------------------------- a term
+
+    def _term(self, name: str, node: Node, flat: int, uses: Uses, place: int) -> Term:
+        at = int(uses.reading.found[place])
+        through = self._label(uses.use, at)
+        adjoint, slope = float(uses.adjoints[place]), float(uses.slopes[place])
+        op = Builder()
+        given: dict[Node, float] = {}
+        written = self._slope(op, given, uses.reading, at)
+        if written is None:
+            written = op.variable(f"d{through}_d{name}")
+            given[written] = slope
+        factors = written
+        if uses.use is not self.model.loss:
+            delta = op.variable(f"d{self.loss}_d{through}")
+            given[delta] = adjoint
+            factors = times(op, delta, written)
+        trace = Trace(reference.run([written, factors], given))
+        symbol = partial(through, name)
+        product = symbol if factors is written else f"{partial(self.loss, through)} · {symbol}"
+        return Term(
+            through,
+            self._name(uses.use),
+            adjoint,
+            Line(symbol, written, trace),
+            Line(product, factors, trace),
+        )
+
+    def _slope(
+        self, op: Builder, given: dict[Node, float], reading: Reading, at: int
+    ) -> Node | None:
+        """The local derivative as a formula of named entries, where it is short."""
+        scalars = _Scalars(self, op, given)
+        try:
+            return formula_of_slope(op, reading, at, scalars.entry, MOST_FACTORS)
+        except _TooLongError:
+            return None
+
+    # ---------------------------------------------------------------- chain and check
+
+    def _chain(self, node: Node, flat: int) -> Chain:
+        steps, is_largest = largest_chain(self.backward, node, flat)
+        links = [
+            Link(self._label(step.node, step.flat), step.slope, step.product) for step in steps
+        ]
+        return Chain(tuple(links), is_largest)
+
+    def _checks(self, node: Node, flat: int, gradient: float) -> dict[str, Any]:
+        """The framework's own derivative by that entry."""
+        import numpy
+
+        framework = self.model.framework
+        leaf = next((leaf for leaf in self.model.leaves if leaf.node is node), None)
+        if framework is None or leaf is None or leaf.role != "parameter" or not leaf.trained:
+            return {}
+        own = framework.gradient(node.name or "")
+        value = float(own.reshape(-1)[flat])
+        scale = float(numpy.abs(own).max())
+        close = abs(value - gradient) <= AGREES[self.model.dtype] * scale
+        return {
+            "framework": framework.name,
+            "version": framework.version,
+            "value": value,
+            "verdict": "agrees" if close or value == gradient else "disagrees",
+        }
+
+
+def steps_of(node: Node, backward: Backward) -> tuple[str, ...]:
+    """The steps of a quantity's formula: its composite, or what does more than move entries."""
+    if node.fold is not None:
+        return (node.fold.composite.name,)
+    is_quantity = backward.pullbacks.is_quantity
+    inside = topological([node], lambda item: item is not node and is_quantity(item))
+    names = [
+        item.primitive.name
+        for item in inside
+        if item is node or (item.inputs and not is_quantity(item))
+    ]
+    return tuple(dict.fromkeys(name for name in names if name not in MOVES)) or (names[-1],)
+
+
+def _of(uses: Sequence[Uses], place: int) -> tuple[Uses, int]:
+    """Which of the uses a term belongs to, counted through all, and which of its terms it is."""
+    for use in uses:
+        if place < len(use.products):
+            return use, place
+        place -= len(use.products)
+    raise IndexError(place)
+
+
+class _TooLongError(Exception):
+    """An entry has no short formula in named ones."""
+
+
+class _Scalars:
+    """Scalar nodes for the entries beside a way, by name, with their numbers in `given`."""
+
+    def __init__(self, reader: Reader, op: Builder, given: dict[Node, float]) -> None:
+        self.reader, self.op, self.given = reader, op, given
+        self.known: dict[str, Node] = {}
+
+    def entry(self, node: Node, flat: int) -> Node:
+        """The entry: a name, a number, or what it is made of where that is short."""
+        import numpy
+
+        backward = self.reader.backward
+        if backward.pullbacks.is_quantity(node):
+            label = self.reader._label(node, flat)
+            if label not in self.known:
+                self.known[label] = self.op.variable(label)
+                value = entries(backward.values[node], numpy.array([flat]))[0]
+                self.given[self.known[label]] = float(value)
+            return self.known[label]
+        record = node.primitive
+        if record is CONSTANT:
+            return self.op.constant(node.attributes["value"])
+        if isinstance(record, Pointwise):
+            return self.op.apply(record.name, *(self.entry(item, flat) for item in node.inputs))
+        if isinstance(record, Linear):
+            shapes = [item.shape for item in node.inputs]
+            found = record.products(numpy.array([flat]), shapes, node.attributes)
+            parts = [factors for rows, factors in found if len(rows)]
+            if not parts:
+                return self.op.constant(0.0)
+            if len(parts) == 1 and len(parts[0]) == 1 and len(parts[0][0][1]) == 1:
+                ((number, flats),) = parts[0]
+                return self.entry(node.inputs[number], int(flats[0]))
+        raise _TooLongError

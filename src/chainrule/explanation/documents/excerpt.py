@@ -1,0 +1,201 @@
+"""The document of an excerpt: an entry's gradient by its largest terms, and where they lead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from chainrule.explanation.derivation import partial
+from chainrule.explanation.documents.blocks import (
+    Block,
+    Break,
+    Cell,
+    Derivative,
+    Details,
+    Document,
+    Equation,
+    Heading,
+    Name,
+    Number,
+    Paragraph,
+    Piece,
+    Right,
+    Series,
+    Table,
+    Title,
+)
+from chainrule.explanation.documents.choices import Choices
+from chainrule.explanation.documents.compose import FULL, finished, line_blocks
+from chainrule.explanation.documents.rounding import significant
+from chainrule.explanation.excerpt import Chain, Entry, Excerpt, Term, Use
+from chainrule.explanation.messages import Words as Messages
+from chainrule.explanation.printers.unicode import pretty_number
+from chainrule.graph.node import Origin
+
+__all__ = ["DIGITS", "excerpt_document"]
+
+DIGITS = 6
+"""Significant digits, where no others are chosen: of a long sum the last ones say nothing."""
+
+WRITTEN = 3
+"""Terms that are written out with their formula, in a document of the usual level."""
+
+CANCELS = 0.995
+"""A gradient below this share of its terms' magnitudes is said to cancel."""
+
+MOST_LINKS = 40
+"""Steps of a chain that are listed; of a longer one, half from each end."""
+
+
+def excerpt_document(excerpt: Excerpt, say: Messages, choices: Choices = FULL) -> Document:
+    """The document of `chainrule explain` for a model that is too large to be spelt out."""
+    if choices.digits is None and choices.level != "everything":
+        choices = replace(choices, digits=DIGITS)
+    loss = (Right(Number(excerpt.loss_value)),)
+    blocks: list[Block] = [
+        Title(excerpt.title),
+        Paragraph(say("excerpt.ran", engine=excerpt.engine, dtype=excerpt.dtype), "note"),
+        Equation(Name(excerpt.loss), loss, level=0, style="note"),
+    ]
+    told = _Told(excerpt.loss, say, choices)
+    for entry in excerpt.entries:
+        heading = Derivative(excerpt.loss, entry.name)
+        blocks.append(Heading(partial(excerpt.loss, entry.name), heading, entry.name))
+        blocks += told.entry(entry)
+    document = Document(excerpt.title, tuple(blocks), say.language, told.symbols)
+    return finished(document, choices)
+
+
+class _Told:
+    """The blocks of entries; `symbols` notes how derivatives in formulas are written."""
+
+    def __init__(self, loss: str, say: Messages, choices: Choices) -> None:
+        self.loss, self.say, self.choices = loss, say, choices
+        self.symbols: dict[str, str] = {}
+
+    def entry(self, entry: Entry) -> list[Block]:
+        """An entry's gradient, its terms, and what they open to."""
+        say = self.say
+        gradient = Derivative(self.loss, entry.name)
+        blocks: list[Block] = [
+            Equation(Name(entry.name), (Right(Number(entry.value)),), style="plain"),
+            Equation(gradient, (Right(Number(entry.gradient)),)),
+            *(Paragraph(self._use(use), level=1) for use in entry.uses),
+        ]
+        if not entry.uses:
+            blocks.append(Paragraph(say("excerpt.unused"), level=1))
+        if len(entry.uses) > 1:
+            blocks.append(Paragraph(say("excerpt.added"), level=1))
+        blocks += self._terms(entry)
+        if entry.paths is not None and entry.uses:
+            share = abs(entry.gradient) / entry.paths if entry.paths else 1.0
+            text = say("excerpt.paths", paths=self._number(entry.paths), share=f"{share:.2g}")
+            blocks += [Break(), Paragraph(text, level=1)]
+        if entry.chain is not None and len(entry.chain.links) > 1:
+            blocks += self._chain(entry.chain)
+        blocks += self._check(entry)
+        for name, opened in entry.opened.items():
+            heading = Heading(partial(self.loss, name), Derivative(self.loss, name), level=2)
+            blocks.append(Details(heading, tuple(self.entry(opened))))
+        return blocks
+
+    def _number(self, value: float) -> str:
+        digits = self.choices.digits
+        return pretty_number(value if digits is None else significant(value, digits))
+
+    def _use(self, use: Use) -> str:
+        how = "unchanged" if use.unchanged else "formula"
+        count = "one" if use.count == 1 else "many"
+        named = {"name": use.name, "steps": self.say.names(use.steps)}
+        text = self.say(f"excerpt.{how}.{count}", count=f"{use.count:,}", **named)
+        place = self.say.names(_places(use.origin, use.name))
+        return self.say("excerpt.place", text=text, place=place) if place else text
+
+    # ------------------------------------------------------------------------- terms
+
+    def _terms(self, entry: Entry) -> list[Block]:
+        say = self.say
+        blocks: list[Block] = []
+        if len(entry.terms) > 1:
+            rows: list[tuple[Cell, ...]] = [
+                (Name(term.through), term.adjoint, term.slope.value, term.value)
+                for term in entry.terms
+            ]
+            label = "excerpt.terms" if entry.count == len(rows) else "excerpt.largest"
+            text = say(label, shown=len(rows), count=f"{entry.count:,}")
+            blocks += [
+                Break(),
+                Paragraph(text, level=1),
+                self._table(rows, "through", "adjoint", "slope", "term"),
+                *(Paragraph(text, "note", level=1) for text in self._sums(entry)),
+            ]
+        if self.choices.level != "brief":
+            most = WRITTEN if self.choices.level == "full" else len(entry.terms)
+            for term in entry.terms[:most]:
+                blocks += [Break(), *self._written(entry, term)]
+        return blocks
+
+    def _table(self, rows: list[tuple[Cell, ...]], *head: str) -> Table:
+        return Table(tuple(rows), level=2, head=tuple(self.say(f"excerpt.{key}") for key in head))
+
+    def _sums(self, entry: Entry) -> Iterator[str]:
+        """What a table of the largest terms leaves out, and whether they cancel."""
+        if entry.count > len(entry.terms):
+            share, rest = f"{entry.coverage:.1%}", self._number(entry.rest)
+            yield self.say("excerpt.coverage", share=share, rest=rest)
+        if entry.cancellation < CANCELS:
+            share, size = f"{entry.cancellation:.2g}", self._number(entry.size)
+            yield self.say("excerpt.cancellation", share=share, size=size)
+
+    def _written(self, entry: Entry, term: Term) -> list[Block]:
+        """A term with its formula and numbers."""
+        slope = Derivative(term.through, entry.name)
+        self.symbols[f"d{term.through}_d{entry.name}"] = partial(term.through, entry.name)
+        left: Piece = slope
+        if term.through != self.loss:
+            self.symbols[f"d{self.loss}_d{term.through}"] = partial(self.loss, term.through)
+            left = Series((Derivative(self.loss, term.through), slope))
+        return line_blocks(left, term.product, self.say, self.choices)
+
+    # ------------------------------------------------------------------- chain, check
+
+    def _chain(self, chain: Chain) -> list[Block]:
+        say, links = self.say, chain.links
+        key = "excerpt.chain.largest" if chain.is_largest else "excerpt.chain.found"
+        rows: list[tuple[Cell, ...]] = [
+            (Name(link.name), link.slope, link.product) for link in links
+        ]
+        if len(rows) > MOST_LINKS:
+            half = MOST_LINKS // 2
+            left_out = (say("more", count=len(rows) - 2 * half), "", "")
+            rows = [*rows[:half], left_out, *rows[-half:]]
+        text = say(key, count=len(links), product=self._number(chain.product))
+        return [
+            Break(),
+            Paragraph(text, level=1),
+            self._table(rows, "step", "slope", "so_far"),
+        ]
+
+    def _check(self, entry: Entry) -> list[Block]:
+        checks = entry.checks
+        if not checks:
+            return []
+        agrees = checks["verdict"] == "agrees"
+        text = self.say(
+            "excerpt.check",
+            framework=f"{checks['framework']} {checks['version']}",
+            value=self._number(checks["value"]),
+            verdict=self.say("agrees" if agrees else "disagrees"),
+        )
+        return [Break(), Paragraph(text, "good" if agrees else "bad", level=1)]
+
+
+def _places(origin: Origin | None, name: str) -> Iterator[str]:
+    """Where a quantity comes from, as far as its name does not say it."""
+    if origin is None:
+        return
+    if origin.module and origin.module != name:
+        yield origin.module
+    if origin.place:
+        file = origin.place.replace("\\", "/").rpartition("/")[2]
+        yield file if origin.line is None else f"{file}:{origin.line}"
