@@ -319,6 +319,13 @@ def test_the_steps_inside_a_composite_can_be_named(op: Builder) -> None:
     assert named.fold is node.fold is not None
 
 
+def test_a_composite_that_has_a_name_is_not_made_twice(op: Builder) -> None:
+    x = op.variable("x", (3,))
+    named = op.named(op.composite("softmax", x), "p")
+    assert op.composite("softmax", x) is named
+    check_graph([named, op.sum(op.composite("softmax", x))])
+
+
 def test_a_formula_is_lowered_into_nodes(op: Builder) -> None:
     x, y = op.variable("x"), op.variable("y")
     node = op.lower("max(x, 2) * (y if x > 0 else 3)", {"x": x, "y": y})
