@@ -116,12 +116,15 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A quantity that every way passes: how large its adjoint is, and times what it became so."""
+    """A quantity that every way passes: how large its adjoint is.
+
+    `factor` is the change of that size through the quantity's own step, towards the parameter.
+    """
 
     quantity: str
     module: str | None
     size: float
-    factor: float
+    factor: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,7 @@ class Why(Displayed):
                     "quantity": layer.quantity,
                     "module": layer.module,
                     "size": number(layer.size),
-                    "factor": number(layer.factor),
+                    "factor": None if layer.factor is None else number(layer.factor),
                 }
                 for layer in self.layers
             ]

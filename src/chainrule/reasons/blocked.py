@@ -62,17 +62,24 @@ class Stops:
     """The adjoints between the loss and `leaves`, and the reasons of those that are zero.
 
     `reasons[node]` has for each entry 0, or one more than the place of its reason in `blocks`.
-    The adjoints are those of PyTorch: a choice hands back 0 to what was not taken, whatever
-    arrives there.  Slopes below `SATURATED_BELOW` of a curve that saturates count as 0, and so
+    With `selects` the adjoints are those of PyTorch: a choice hands back 0 to what was not taken,
+    whatever arrives there.  With `repairs` every product 0 · ∞ is 0.  Slopes below `SATURATED_BELOW` of a curve that saturates count as 0, and so
     does what is left of terms that cancel.
     """
 
-    def __init__(self, backward: Backward, leaves: Sequence[Node], selects: bool) -> None:
+    def __init__(
+        self,
+        backward: Backward,
+        leaves: Sequence[Node],
+        *,
+        selects: bool = True,
+        repairs: bool = False,
+    ) -> None:
         import numpy
 
         self.model = backward.model
         self.values = backward.values
-        self.selects = selects
+        self.selects, self.repairs = selects or repairs, repairs
         loss, dtype = self.model.loss, self.model.dtype
         self.order, self.users = _folded(loss, set(leaves))
         self._places = {node: place for place, node in enumerate(self.order)}
@@ -183,8 +190,10 @@ class Stops:
             if record.saturates:
                 slope = numpy.where(numpy.abs(slope) < SATURATED_BELOW, 0, slope)
             share = slope * adjoint
-            if self.selects and _chooses(formula):
+            if self.repairs or (self.selects and _chooses(formula)):
                 share = numpy.where(slope == 0, 0, share)
+            if self.repairs:
+                share = numpy.where(adjoint == 0, 0, share)
             total = total + share
             sizes = sizes + numpy.abs(share)
             flat = live & (slope == 0)
@@ -218,18 +227,27 @@ class Stops:
         flow, numbers = self.flow(use, node)
         adjoint = self.adjoints[use]
         live = (adjoint != 0).astype(self.model.dtype)
-        if isinstance(use.primitive, Select) and self.selects:
-            share = flow.run(numpy.nan_to_num(adjoint, posinf=0, neginf=0), numbers)
-            strange = (~numpy.isfinite(adjoint)).astype(self.model.dtype)
-            share = numpy.where(flow.sizes(strange, numbers) > 0, numpy.nan, share)
-        else:
-            share = flow.run(adjoint, numbers)
+        selects = self.selects and isinstance(use.primitive, Select)
+        share = self._run(flow, adjoint, numbers, selects or self.repairs)
         sizes = flow.sizes(numpy.abs(adjoint), numbers)
         stopped: list[tuple[Cause, Node | None, Any]] = []
         if not share.all():
             reached = flow.sizes(live, numbers, places=True) > 0
             stopped = self.closed(use, node, live, reached)
         return _Part(use, share, sizes, stopped, lambda where: self._pulled(use, node, where))
+
+    def _run(self, flow: Flow, adjoint: Any, numbers: Mapping[Node, Any], selects: bool) -> Any:
+        """What a map gives; with `selects`, 0 times what is not finite is 0."""
+        import numpy
+
+        share = flow.run(adjoint, numbers)
+        if not selects or numpy.isfinite(share).all():
+            return share
+        plain = {node: _finite(value) for node, value in numbers.items()}
+        strange = {node: _strange(value) for node, value in numbers.items()}
+        not_zero = (adjoint != 0).astype(adjoint.dtype)
+        met = flow.sizes(_strange(adjoint), numbers) + flow.sizes(not_zero, strange)
+        return numpy.where(met != 0, numpy.nan, flow.run(_finite(adjoint), plain))
 
     def _composed(self, use: Node, node: Node) -> _Part:
         """A composite as one step: its factor is zero if nothing at random gets through."""
@@ -238,7 +256,8 @@ class Stops:
         flow, numbers = self.flow(use, node)
         adjoint = self.adjoints[use]
         live = (adjoint != 0).astype(self.model.dtype)
-        share, sizes = flow.run(adjoint, numbers), flow.sizes(numpy.abs(adjoint), numbers)
+        share = self._run(flow, adjoint, numbers, self.repairs)
+        sizes = flow.sizes(numpy.abs(adjoint), numbers)
         dead = self._dead(use, node, live) & numpy.isfinite(share)
         share, sizes = numpy.where(dead, 0, share), numpy.where(dead, 0, sizes)
         stopped: list[tuple[Cause, Node | None, Any]] = []
@@ -416,3 +435,17 @@ def _any(shape: tuple[int, ...], dtype: Any) -> Any:
     import numpy
 
     return numpy.random.default_rng(0).uniform(0.5, 1.5, shape).astype(dtype)
+
+
+def _finite(value: Any) -> Any:
+    """The numbers, 0 in the place of those that are not finite."""
+    import numpy
+
+    return value if value.dtype == bool else numpy.where(numpy.isfinite(value), value, 0)
+
+
+def _strange(value: Any) -> Any:
+    """1 where a number is not finite, else 0."""
+    import numpy
+
+    return value if value.dtype == bool else (~numpy.isfinite(value)).astype(value.dtype)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 
-from chainrule.explanation.why import Layer
+from chainrule.explanation.why import Cause, Layer
+from chainrule.graph.labels import Labels
 from chainrule.graph.node import Node
 from chainrule.reasons.blocked import Stops
 from chainrule.reasons.walk import Walk
 
-__all__ = ["EXPLODED", "VANISHED", "family", "layers", "steepest"]
+__all__ = ["EXPLODED", "VANISHED", "change", "family", "layers", "steepest"]
 
 VANISHED = 1e-7
 """An adjoint is called vanished below this share of the largest on its way to the loss.
@@ -33,47 +35,49 @@ def layers(walk: Walk, leaf: Node) -> tuple[Layer, ...]:
     keep the sizes of random numbers keep it, however wide they are.  The ways begin at the
     first use of the leaf.
     """
-    import numpy
-
     stops = walk.stops
-    reached = [node for node in stops.order if walk.reached.get(node) is not None]
-    reached = [node for node in reached if walk.reached[node].any()]
-    place = {node: number for number, node in enumerate(reached)}
-    start = min((place[use] for use in stops.users[leaf] if use in place), default=None)
-    if start is None:
-        return ()
-    cuts = []
-    farthest = start
-    for node in reached[start:]:
-        if farthest <= place[node] and node in stops.model.labels:
+    uses = (use for use in stops.order if use in stops.users[leaf])
+    first = next((use for use in uses if walk.reached[use].any()), None)
+    on_the_way = _between(walk, first)
+    place = {node: number for number, node in enumerate(on_the_way)}
+    farthest = 0
+    cuts: list[Node] = []
+    for node in on_the_way:
+        if place[node] >= farthest and node in stops.model.labels:
             cuts.append(node)
-        ends = [place[use] for use in stops.users[node] if use in place]
-        if place[node] == start or _comes_from(node, reached[start], stops, place):
-            farthest = max([farthest, *ends])
-    sizes = [
-        (node, float(numpy.sqrt(numpy.sum(numpy.square(stops.adjoints[node], dtype=float)[walk.reached[node]]))))
-        for node in reversed(cuts)
-    ]
-    found = []
-    before = None
-    for node, size in sizes:
-        origin = node.origin
-        factor = size / before if before else math.nan
-        name = stops.model.labels[node]
-        found.append(
-            Layer(
-                getattr(name, "name", None) or ", ".join(name[:2]) + ("…" if len(name) > 2 else ""),
-                None if origin is None else origin.module,
-                size,
-                1.0 if before is None else factor,
-            )
-        )
-        before = size
+        farthest = max([farthest, *(place[use] for use in stops.users[node] if use in place)])
+    found: list[Layer] = []
+    sizes = [_size(walk, node) for node in reversed(cuts)]
+    for number, node in enumerate(reversed(cuts)):
+        size, after = sizes[number], sizes[number + 1 : number + 2]
+        module = None if node.origin is None else node.origin.module
+        factor = after[0] / size if after and size else None
+        found.append(Layer(_name(stops.model.labels[node]), module, size, factor))
     return tuple(found)
 
 
-def _comes_from(node: Node, start: Node, stops: Stops, place: dict[Node, int]) -> bool:
-    return True
+def _between(walk: Walk, first: Node | None) -> list[Node]:
+    """The nodes from `first` to the loss that the walk reached, operands first."""
+    met = {first}
+    found = []
+    for node in walk.stops.order:
+        if node in met and walk.reached.get(node) is not None and walk.reached[node].any():
+            found.append(node)
+            met.update(walk.stops.users[node])
+    return found
+
+
+def _size(walk: Walk, node: Node) -> float:
+    import numpy
+
+    adjoint = walk.stops.adjoints[node][walk.reached[node]].astype(float)
+    return float(numpy.linalg.norm(adjoint))
+
+
+def _name(labels: Sequence[str]) -> str:
+    if isinstance(labels, Labels):
+        return labels.name
+    return ", ".join([*labels[:2], *["…"][: len(labels) > 2]])
 
 
 def family(module: str | None) -> str:
@@ -84,11 +88,23 @@ def family(module: str | None) -> str:
     return ".".join(parts)
 
 
+def change(table: tuple[Layer, ...]) -> tuple[Cause, float] | None:
+    """Whether the adjoint vanishes or explodes, and to which share of its size."""
+    if not table:
+        return None
+    sizes = [layer.size for layer in table]
+    if sizes[-1] < VANISHED * max(sizes):
+        return "vanishing", sizes[-1] / max(sizes)
+    if sizes[-1] > EXPLODED * min(sizes):
+        return "exploding", sizes[-1] / min(sizes)
+    return None
+
+
 def steepest(table: tuple[Layer, ...]) -> str:
     """The family of modules through which the size changes most, all together."""
     total: dict[str, float] = defaultdict(float)
-    for layer in table[1:]:
-        if layer.factor > 0:
+    for layer in table:
+        if layer.factor:
             total[family(layer.module)] += math.log(layer.factor)
     down = sum(total.values()) < 0
     return min(total, key=total.__getitem__) if down else max(total, key=total.__getitem__)

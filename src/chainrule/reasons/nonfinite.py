@@ -12,7 +12,7 @@ from chainrule.reasons.places import Places
 __all__ = ["born"]
 
 
-def born(stops: Stops, places: Places, leaf: Node, largest: float | None) -> Born | None:
+def born(stops: Stops, places: Places, largest: float | None) -> Born | None:
     """The first birth of a number that is not finite: of a value that the loss needs, or else
     of an adjoint, from the loss on.
 
@@ -26,7 +26,7 @@ def born(stops: Stops, places: Places, leaf: Node, largest: float | None) -> Bor
         for node in topological([loss]):
             if node.inputs and values[node].dtype != bool:
                 over = numpy.abs(values[node]) > largest
-                if over.any() and numpy.isfinite(values[node]).all():
+                if over.any() and not numpy.isinf(values[node]).any():
                     return _born(stops, places, node, over, largest=largest)
     if not numpy.isfinite(values[loss]):
         node, entries = _first_value(stops)

@@ -26,6 +26,7 @@ class Stopped:
     node: Node
     entries: Any
     slope: Any = None
+    operand: Any = None
 
 
 class Walk:
@@ -94,7 +95,8 @@ class Walk:
             total: Any = 0.0
             for place, operand in enumerate(use.inputs):
                 if operand is node:
-                    given = [_size(stops.values[item], places) for item in use.inputs]
+                    joins = record.name == "concat"  # its operands are not factors
+                    given = [_size(stops.values[item], places) * (not joins) for item in use.inputs]
                     given[place] = change
                     total = total + arrays.kernel_of(record)(*given, **use.attributes)
             return total > 0
@@ -164,7 +166,11 @@ class Walk:
                 shown = where
             self.stopped.append(Stopped(cause, use, *self.settled(use, shown)))
             return
-        self.stopped.append(Stopped(cause, use, *self.settled(use, where), slope))
+        at = self.settled(use, where)
+        if at[0].shape != use.shape:
+            self.stopped.append(Stopped(cause, use, *at))
+        else:
+            self.stopped.append(Stopped(cause, use, *at, slope, self.stops.values[node]))
 
     def ends_of(self, block: Block) -> list[Stopped]:
         """The places where the entries end for the reason of a block."""
