@@ -20,6 +20,8 @@ __all__ = [
     "Cause",
     "Layer",
     "Part",
+    "SHOWN",
+    "Says",
     "Spot",
     "Term",
     "Terms",
@@ -44,6 +46,10 @@ Cause = Literal[
 ]
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 
+Says = Literal["operand", "slope", "value", "derivative"]
+"""What a number of a place is: the operand of the step there, its slope, its value, or the
+derivative of the loss."""
+
 SHOWN = 5
 """Entries that are told one by one."""
 
@@ -54,7 +60,8 @@ class Spot:
 
     `quantity` names the array, `pattern` the entries in it, `[:,3]`; `places` are their flat
     indices.  `step` is the primitive or composite, `module` and `line` where it stands.
-    `numbers` are the first of them: by name, of the kind that `says` names.
+    `numbers` are the first of them: by name, of the kind that `says` names.  `cause` is the
+    reason that ends there.
     """
 
     quantity: str
@@ -64,8 +71,9 @@ class Spot:
     shape: tuple[int, ...]
     places: Any
     pattern: str
-    says: Literal["operand", "slope", "factor", "value"]
+    says: Says
     numbers: tuple[tuple[str, float], ...]
+    cause: Cause | None = None
 
     @property
     def count(self) -> int:
@@ -86,6 +94,7 @@ class Spot:
             "line": self.line,
             "entries": self.pattern,
             "count": self.count,
+            "cause": self.cause,
             "numbers": {
                 "kind": self.says,
                 "values": {name: number(value) for name, value in self.numbers},

@@ -35,10 +35,22 @@ def layers(walk: Walk, leaf: Node) -> tuple[Layer, ...]:
     keep the sizes of random numbers keep it, however wide they are.  The ways begin at the
     first use of the leaf.
     """
+    cuts = _cuts(walk, leaf)
+    sizes = [_size(walk, node) for node in cuts]
+    found: list[Layer] = []
+    for number, node in enumerate(cuts):
+        size, after = sizes[number], sizes[number + 1 : number + 2]
+        module = None if node.origin is None else node.origin.module
+        factor = after[0] / size if after and size else None
+        found.append(Layer(_name(walk.stops.model.labels[node]), module, size, factor))
+    return tuple(found)
+
+
+def _cuts(walk: Walk, leaf: Node) -> list[Node]:
+    """The quantities that every way from the first use of the leaf passes, from the loss on."""
     stops = walk.stops
     uses = (use for use in stops.order if use in stops.users[leaf])
-    first = next((use for use in uses if walk.reached[use].any()), None)
-    on_the_way = _between(walk, first)
+    on_the_way = _between(walk, next((use for use in uses if walk.reached[use].any()), None))
     place = {node: number for number, node in enumerate(on_the_way)}
     farthest = 0
     cuts: list[Node] = []
@@ -46,14 +58,7 @@ def layers(walk: Walk, leaf: Node) -> tuple[Layer, ...]:
         if place[node] >= farthest and node in stops.model.labels:
             cuts.append(node)
         farthest = max([farthest, *(place[use] for use in stops.users[node] if use in place)])
-    found: list[Layer] = []
-    sizes = [_size(walk, node) for node in reversed(cuts)]
-    for number, node in enumerate(reversed(cuts)):
-        size, after = sizes[number], sizes[number + 1 : number + 2]
-        module = None if node.origin is None else node.origin.module
-        factor = after[0] / size if after and size else None
-        found.append(Layer(_name(stops.model.labels[node]), module, size, factor))
-    return tuple(found)
+    return cuts[::-1]
 
 
 def _between(walk: Walk, first: Node | None) -> list[Node]:
@@ -88,15 +93,22 @@ def family(module: str | None) -> str:
     return ".".join(parts)
 
 
-def change(table: tuple[Layer, ...]) -> tuple[Cause, float] | None:
-    """Whether the adjoint vanishes or explodes, and to which share of its size."""
-    if not table:
+def change(walk: Walk, leaf: Node) -> tuple[Cause, float] | None:
+    """Whether the adjoint vanishes or explodes, and to which share of its size.
+
+    Of a leaf with several uses that one counts at which most arrives, with its way to the loss.
+    """
+    place = {node: number for number, node in enumerate(walk.stops.order)}
+    uses = [use for use in walk.stops.users[leaf] if walk.reached[use].any()]
+    if not uses:
         return None
-    sizes = [layer.size for layer in table]
-    if sizes[-1] < VANISHED * max(sizes):
-        return "vanishing", sizes[-1] / max(sizes)
-    if sizes[-1] > EXPLODED * min(sizes):
-        return "exploding", sizes[-1] / min(sizes)
+    use = max(uses, key=lambda item: _size(walk, item))
+    arrived = _size(walk, use)
+    sizes = [_size(walk, node) for node in _cuts(walk, leaf) if place[node] >= place[use]]
+    if sizes and arrived < VANISHED * max(sizes):
+        return "vanishing", arrived / max(sizes)
+    if sizes and arrived > EXPLODED * min(sizes):
+        return "exploding", arrived / min(sizes)
     return None
 
 

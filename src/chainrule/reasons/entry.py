@@ -7,7 +7,7 @@ from typing import Any
 
 from chainrule.engines.backward import Backward
 from chainrule.explanation.derivation import partial
-from chainrule.explanation.why import SHOWN, Born, Cause, Spot, Term, Terms, Why
+from chainrule.explanation.why import SHOWN, Born, Cause, Says, Spot, Term, Terms, Why
 from chainrule.graph.model import LeafValue, Model, Phrase
 from chainrule.graph.node import Node
 from chainrule.reasons.blocked import Block, Stops
@@ -45,7 +45,7 @@ class Entry:
     def why(self) -> Why:
         """The answer."""
         if self.node not in self.backward.pullbacks.uses:
-            return self._answer(0.0, "not connected", spots=(self._leaf_spot(),))
+            return self._answer(0.0, "not connected", spots=(self._leaf_spot("not connected"),))
         stops = Stops(self.backward, [self.node], selects=pytorch_like(self.model))
         adjoint = float(stops.adjoints[self.node][self.entries][0])
         gradient = self._gradient(adjoint)
@@ -56,7 +56,7 @@ class Entry:
         if number:
             return self._stopped(stops, stops.blocks[number - 1], gradient)
         if self.leaf.role == "parameter" and not self.leaf.trained:
-            spots = (self._leaf_spot(),)
+            spots = (self._leaf_spot("frozen"),)
             return self._answer(gradient, "frozen", {"value": _plain(gradient)}, spots=spots)
         return self._open(stops, gradient)
 
@@ -94,11 +94,11 @@ class Entry:
             **evidence,
         )
 
-    def _leaf_spot(self) -> Spot:
+    def _leaf_spot(self, cause: Cause) -> Spot:
         import numpy
 
         values = numpy.reshape(numpy.asarray(self.leaf.values), self.node.shape)
-        return self.places.spot(self.node, self.entries, "value", values)
+        return self.places.spot(self.node, self.entries, "value", values, cause=cause)
 
     # ------------------------------------------------------------------ not finite
 
@@ -144,24 +144,27 @@ class Entry:
         if block.cause == "cancelled":
             return self._cancelled(stops, block, walk, gradient)
         spots = tuple(self._spot(stops, end) for end in walk.ends_of(block))
-        is_left_out = block.rank == 0 and block.cause == "masked"
-        return self._answer(
-            gradient, block.cause, key="left out" if is_left_out else None, spots=spots
-        )
+        own = [spot for spot in spots if spot.cause == block.cause]
+        other = [spot for spot in spots if spot.cause != block.cause]
+        more = (Phrase("why.also", {"place": _listed(other)}),) if other else ()
+        key = "left out" if block.rank == 0 and block.cause == "masked" else None
+        where: dict[str, str | int] = {"place": _listed(own)}
+        return self._answer(gradient, block.cause, where, key=key, more=more, spots=spots)
 
     def _spot(self, stops: Stops, end: Stopped) -> Spot:
+        """A place where something ends, with the number that says why."""
+        says: Says = "value"
+        numbers = stops.values[end.node]
         if end.cause == "saturated" and end.slope is not None:
-            return self.places.spot(end.node, end.entries, "slope", end.slope, end.step)
-        if end.cause == "masked" and end.operand is not None:
-            return self.places.spot(end.node, end.entries, "operand", end.operand, end.step)
-        return self.places.spot(
-            end.node, end.entries, "value", stops.values[end.node], end.step
-        )
+            says, numbers = "slope", end.slope
+        elif end.cause == "masked" and end.operand is not None:
+            says, numbers = "operand", end.operand
+        return self.places.spot(end.node, end.entries, says, numbers, end.step, end.cause)
 
     def _cancelled(self, stops: Stops, block: Block, walk: Walk, gradient: float) -> Why:
         """The terms that cancel, and the composite that does not see them, where there is one."""
         spots = [
-            self.places.spot(node, entries, "value", stops.adjoints[use], use)
+            self.places.spot(node, entries, "derivative", stops.adjoints[node], use, "cancelled")
             for use, mask in walk.met.items()
             for node, entries in (walk.settled(use, mask),)
         ]
@@ -171,7 +174,7 @@ class Entry:
             import numpy
 
             everywhere = numpy.ones(unseen.shape, bool)
-            spots.insert(0, self.places.spot(unseen, everywhere, "value", stops.values[unseen]))
+            spots.insert(0, self.places.spot(unseen, everywhere, cause="cancelled"))
             more = (Phrase("why.unseen", {"step": spots[0].step, "place": spots[0].quantity}),)
         terms = self._terms(block, walk)
         values: dict[str, str | int] = {"place": _listed(spots[1:] if unseen else spots)}
@@ -193,7 +196,7 @@ class Entry:
 
         mask = walk.reached.get(block.operand)
         if mask is None or block.operand not in self.backward.pullbacks.uses:
-            return None
+            return self.terms(self.node, self.flat)
         flat = int(numpy.flatnonzero(mask & block.entries)[0])
         return self.terms(block.operand, flat)
 
@@ -230,7 +233,7 @@ class Entry:
         """The answer where something gets through: how large it is on the way."""
         walk = Walk(stops, self.node, self.entries, closed=False)
         table = layers(walk, self.node)
-        found = change(table)
+        found = change(walk, self.node)
         if found is None:
             terms = self.terms(self.node, self.flat)
             count = 0 if terms is None else terms.count

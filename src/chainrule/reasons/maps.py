@@ -9,7 +9,7 @@ from chainrule.engines.backward import Backward
 from chainrule.explanation.why import Cause, Part, WhyMap
 from chainrule.graph.model import LeafValue, Model
 from chainrule.reasons.blocked import Block, Stops
-from chainrule.reasons.depth import change, layers
+from chainrule.reasons.depth import change
 from chainrule.reasons.entry import pytorch_like
 from chainrule.reasons.nonfinite import born
 from chainrule.reasons.places import Places
@@ -85,8 +85,8 @@ class Map:
         """The reason of entries that an adjoint gets through to."""
         if leaf.role == "parameter" and not leaf.trained:
             return "frozen"
-        table = layers(Walk(self.stops, leaf.node, entries, closed=False), leaf.node)
-        found = change(table)
+        walk = Walk(self.stops, leaf.node, entries, closed=False)
+        found = change(walk, leaf.node)
         return "ordinary" if found is None else found[0]
 
     def _spot(self, leaf: LeafValue, block: Block, entries: Any) -> Any:
@@ -98,8 +98,8 @@ class Map:
             ends = [(end.node, end.entries, end.step) for end in walk.ends_of(block)]
         if not ends:
             return None
-        node, where, step = ends[-1]
-        return self.places.spot(node, where, at=step)
+        node, where, step = ends[0]
+        return self.places.spot(node, where, at=step, cause=block.cause)
 
     def _part(self, leaf: LeafValue, cause: Cause, entries: Any, spot: Any = None) -> Part:
         where = self.places.spot(leaf.node, entries)

@@ -92,7 +92,7 @@ def _born(
     if shown is not node and shown.shape:
         entries = ~numpy.isfinite(stops.values[shown])
     flat = int(numpy.flatnonzero(entries)[0])
-    spot = places.spot(shown, entries, "value", stops.values[shown])
+    spot = places.spot(shown, entries, "value", stops.values[shown], cause="not finite")
     value = float(numpy.ravel(stops.values[shown])[flat])
     return Born(spot, False, value, _operands(stops, places, shown, flat), largest)
 
@@ -112,7 +112,7 @@ def _born_backward(stops: Stops, places: Places, use: Node, node: Node, entries:
     import numpy
 
     flat = int(numpy.flatnonzero(entries)[0])
-    spot = places.spot(node, entries, "value", stops.adjoints[node], at=use)
+    spot = places.spot(node, entries, "derivative", stops.adjoints[node], use, "not finite")
     value = float(numpy.ravel(stops.adjoints[node])[flat])
     operands = list(_operands(stops, places, use, flat)) if use.shape == node.shape else []
     if use.shape == node.shape:
@@ -134,5 +134,6 @@ def _operands(
     for name, item in zip(node.primitive.operands, node.inputs, strict=True):
         if stops.values[item].dtype != bool and item.shape == node.shape:
             number = float(numpy.ravel(stops.values[item])[flat])
-            found.append((name, number))
+            own = item in stops.model.labels
+            found.append((places.label(item, flat) if own else name, number))
     return tuple(found[:SHOWN])

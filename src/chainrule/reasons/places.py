@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
-from chainrule.explanation.why import SHOWN, Spot
+from chainrule.explanation.why import SHOWN, Cause, Says, Spot
 from chainrule.graph.labels import Labels
 from chainrule.graph.model import Model
 from chainrule.graph.node import Node, topological
 
 __all__ = ["Places", "pattern"]
 
-Says = Literal["operand", "slope", "factor", "value"]
+FEW = 3
+"""Entries without an order that are written."""
 
 
 class Places:
@@ -49,6 +50,7 @@ class Places:
         says: Says = "value",
         numbers: Any = None,
         at: Node | None = None,
+        cause: Cause | None = None,
     ) -> Spot:
         """A place of a step, at those of its entries that are True; `numbers` are its size.
 
@@ -81,6 +83,7 @@ class Places:
             written,
             says,
             tuple((self.label(node, flat), float(numpy.ravel(numbers)[flat])) for flat in first),
+            cause,
         )
 
 
@@ -89,7 +92,7 @@ def _base(names: Sequence[str]) -> str:
 
 
 def pattern(places: Any, shape: tuple[int, ...]) -> str:
-    """Some entries of an array as one index: `[3,:]`, `[0:2,1]`, `[0,1]+[2,3]`, `[…]` for many.
+    """Some entries of an array as one index, `[3,:]`, `[0:2,1]`, or a few: `[0,1], [2,3], …`.
 
     `:` is a whole axis, `a:b` those from a to b - 1 as Python has it, `a|b` one or the other.
     """
@@ -101,9 +104,9 @@ def pattern(places: Any, shape: tuple[int, ...]) -> str:
     written = [_axis(own, size) for own, size in zip(axes, shape, strict=True)]
     if numpy.prod([len(own) for own in axes]) == len(places) and None not in written:
         return f"[{','.join(map(str, written))}]"
-    index = numpy.unravel_index(places[:SHOWN], shape)
+    index = numpy.unravel_index(places[:FEW], shape)
     shown = ["[" + ",".join(map(str, entry)) + "]" for entry in zip(*map(list, index), strict=True)]
-    return "+".join([*shown, *["…"][: len(places) > SHOWN]])
+    return ", ".join([*shown, *["…"][: len(places) > FEW]])
 
 
 def _axis(places: Any, size: int) -> str | None:

@@ -132,22 +132,32 @@ class Walk:
                 flat = mask & relevant & (numpy.abs(slope) <= least)
                 if operand is node and flat.any():
                     for cause, factor, where in stops.flat(use, node, record, formula, flat):
-                        self._add(cause, use, node, where, factor, slope)
+                        self._add(cause, use, node, where, factor, slope, relevant)
         else:
             flow, numbers = stops.flow(use, node)
-            live = relevant.astype(stops.model.dtype)
-            reached = flow.sizes(live, numbers, places=True) > 0
-            for cause, factor, where in stops.closed(use, node, live, mask & reached):
-                self._add(cause, use, node, where, factor, None)
+            for where in (relevant, stops.adjoints[use] != 0):
+                live = where.astype(stops.model.dtype)
+                reached = mask & (flow.sizes(live, numbers, places=True) > 0)
+                found = stops.closed(use, node, live, reached)
+                for cause, factor, own in found:
+                    self._add(cause, use, node, own, factor, None, live)
+                if any(own.any() for _, _, own in found):
+                    break
 
     def _add(
-        self, cause: Cause, use: Node, node: Node, where: Any, factor: Node | None, slope: Any
+        self,
+        cause: Cause,
+        use: Node,
+        node: Node,
+        where: Any,
+        factor: Node | None,
+        slope: Any,
+        live: Any,
     ) -> None:
         """Notes an end; of a factor, where its zeros come from."""
         if not where.any():
             return
         if factor is not None:
-            live = self._relevant(use).astype(self.stops.model.dtype)
             zeros = self.stops.zeros(use, node, where, factor, live)
             if zeros.any():
                 origin, entries = self.stops.origin(factor, zeros)
@@ -173,18 +183,20 @@ class Walk:
             self.stopped.append(Stopped(cause, use, *at, slope, self.stops.values[node]))
 
     def ends_of(self, block: Block) -> list[Stopped]:
-        """The places where the entries end for the reason of a block."""
+        """The places where the entries end: first those for the reason of a block."""
         found: dict[tuple[Node, Node], Stopped] = {}
-        for item in self.stopped:
-            if item.cause == block.cause:
-                known = found.get((item.step, item.node))
-                both = item.entries if known is None else item.entries | known.entries
-                found[item.step, item.node] = dataclasses.replace(item, entries=both)
-        if not found:
+        by_reason = sorted(self.stopped, key=lambda item: item.cause != block.cause)
+        for item in by_reason:
+            known = found.get((item.step, item.node))
+            if known is not None:
+                both = item.entries | known.entries
+                found[item.step, item.node] = dataclasses.replace(known, entries=both)
+            elif all(item.node is not node or item.cause == block.cause for _, node in found):
+                found[item.step, item.node] = item
+        if not any(item.cause == block.cause for item in found.values()):
             own = self.reached.get(block.operand, False) & block.entries
-            entries = own if own.any() else block.entries
-            origin = self.stops.origin(block.operand, entries)
-            found[block.step, block.operand] = Stopped(block.cause, block.step, *origin)
+            origin = self.stops.origin(block.operand, own if own.any() else block.entries)
+            return [Stopped(block.cause, block.step, *origin), *found.values()]
         return list(found.values())
 
 
