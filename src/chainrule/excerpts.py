@@ -6,10 +6,10 @@ As in `workings`, the rooms of the house meet here: the array chain rule and its
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from chainrule.differentiate.reading import Reading, formula_of_slope
 from chainrule.differentiate.reverse import times
@@ -21,12 +21,13 @@ from chainrule.explanation.derivation import Line, partial
 from chainrule.explanation.excerpt import Chain, Entry, Excerpt, Link, Term, Use
 from chainrule.graph.build import Builder
 from chainrule.graph.model import Model
-from chainrule.graph.node import Node, topological
+from chainrule.graph.node import Node, inside, topological
 from chainrule.graph.passes.name import MOVES
 from chainrule.graph.trace import Trace
 from chainrule.primitives import CONSTANT, Linear, Pointwise
+from chainrule.verify.framework import FrameworkCheck
 
-__all__ = ["Reader", "backward_of"]
+__all__ = ["DEPTH", "TERMS", "Reader"]
 
 MOST_FACTORS = 6
 """Ways that a local derivative may take to be written out; a longer one is a number."""
@@ -35,27 +36,14 @@ TERMS = 8
 DEPTH = 1
 """Terms of a sum that are told, and how deep they are opened, if nothing else is asked."""
 
-AGREES = {"float32": 1e-4, "float64": 1e-9}
-"""How far a gradient may be from the framework's own, relative to the largest of its tensor."""
-
-
-def backward_of(model: Model) -> Backward:
-    """The run of a model, which is kept with it."""
-    known: Backward | None = model.__dict__.get("_backward")
-    if known is None:
-        known = model.__dict__["_backward"] = Backward(model)
-    return known
-
 
 class Reader:
-    """Reads entries of one model's gradient.
-
-    Raises: NumericError where the loss is not finite.
-    """
+    """Reads entries of one model's gradient, all from one run with the numbers it has now."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self.backward = backward_of(model)
+        self.backward = Backward(model)
+        self._check = FrameworkCheck(model)
         assert model.loss.name is not None
         self.loss = model.loss.name
 
@@ -65,19 +53,18 @@ class Reader:
         *,
         terms: int = TERMS,
         depth: int = DEPTH,
-        chain: bool = True,
         checked: bool = True,
     ) -> Excerpt:
         """The entries of these names, of any quantity.
 
         Of each `terms` terms are told; to a `depth` of more than 1 these are opened in turn.
+        A composite is opened where a step inside it is asked for.
 
         Raises: InputError with a fault for each name that no quantity has.
         """
-        found = [
-            self._entry(*self._place(name), terms, depth, chain, checked)
-            for name in self._known(names)
-        ]
+        places = [self.model.directory[name] for name in self._known(names)]
+        reader = self._opened_towards(node for node, _ in places)
+        found = [reader._entry(node, flat, terms, depth, checked) for node, flat in places]
         return Excerpt(
             self.model,
             self.loss,
@@ -85,8 +72,19 @@ class Reader:
             tuple(found),
             "numpy",
             self.model.dtype,
-            functools.partial(self.excerpt, terms=terms, depth=depth, chain=chain, checked=checked),
+            functools.partial(self.excerpt, terms=terms, depth=depth, checked=checked),
         )
+
+    def _opened_towards(self, nodes: Iterable[Node]) -> Reader:
+        """The reader for whom these are quantities, which they are not while they are folded."""
+        wanted = {node for node in nodes if not self.backward.pullbacks.is_quantity(node)}
+        if not wanted:
+            return self
+        reader = copy.copy(self)
+        reader.backward = self.backward.open(
+            node for node in self.model.nodes if not wanted.isdisjoint(inside(node))
+        )
+        return reader
 
     def _known(self, names: Iterable[str]) -> list[str]:
         faults: list[Fault] = []
@@ -100,18 +98,12 @@ class Reader:
             raise InputError(*faults)
         return list(dict.fromkeys(found))
 
-    def _place(self, name: str) -> tuple[Node, int]:
-        node, flat = self.model.directory[name]
-        return node, flat
-
     def _label(self, node: Node, flat: int) -> str:
         return self.model.labels[node][flat]
 
     # -------------------------------------------------------------------- an entry
 
-    def _entry(
-        self, node: Node, flat: int, terms: int, depth: int, chain: bool, checked: bool
-    ) -> Entry:
+    def _entry(self, node: Node, flat: int, terms: int, depth: int, checked: bool) -> Entry:
         import numpy
 
         name = self._label(node, flat)
@@ -121,7 +113,9 @@ class Reader:
         if node is self.model.loss:
             gradient = 1.0
         size = float(numpy.abs(products).sum())
-        order = numpy.argsort(-numpy.abs(products), kind="stable")[:terms].tolist()
+        zero = int((products == 0).sum())
+        most = min(terms, max(1, len(products) - zero))
+        order = numpy.argsort(-numpy.abs(products), kind="stable")[:most].tolist()
         told = [self._term(name, node, flat, *_of(uses, place)) for place in order]
         shown = float(numpy.abs(products[order]).sum())
         rest = math.fsum(numpy.delete(products, order)) if len(order) < len(products) else 0.0
@@ -132,13 +126,14 @@ class Reader:
             tuple(map(self._use, uses)),
             tuple(told),
             len(products),
+            zero,
             size,
             shown,
             rest,
-            float(self.backward.paths.at(node, numpy.array([flat]))[0]) if chain else None,
-            self._chain(node, flat) if chain and uses else None,
-            self._checks(node, flat, gradient) if checked else {},
+            tuple(other for other, own in self.model.aliases.items() if own == node.name),
+            self._check.of(node, flat, gradient) if checked else {},
             self._opened(told, terms, depth),
+            functools.partial(self._ways, node, flat),
         )
 
     def _opened(self, told: Iterable[Term], terms: int, depth: int) -> Mapping[str, Entry]:
@@ -146,7 +141,7 @@ class Reader:
             return {}
         return {
             term.through: self._entry(
-                *self._place(term.through), terms, depth - 1, chain=False, checked=False
+                *self.model.directory[term.through], terms, depth - 1, checked=False
             )
             for term in told
             if term.through != self.loss
@@ -212,31 +207,19 @@ class Reader:
 
     # ---------------------------------------------------------------- chain and check
 
+    def _ways(self, node: Node, flat: int) -> tuple[float, Chain]:
+        """The sum over all paths to the loss, and the largest of them."""
+        import numpy
+
+        paths = float(self.backward.paths.at(node, numpy.array([flat]))[0])
+        return paths, self._chain(node, flat)
+
     def _chain(self, node: Node, flat: int) -> Chain:
         steps, is_largest = largest_chain(self.backward, node, flat)
         links = [
             Link(self._label(step.node, step.flat), step.slope, step.product) for step in steps
         ]
         return Chain(tuple(links), is_largest)
-
-    def _checks(self, node: Node, flat: int, gradient: float) -> dict[str, Any]:
-        """The framework's own derivative by that entry."""
-        import numpy
-
-        framework = self.model.framework
-        leaf = next((leaf for leaf in self.model.leaves if leaf.node is node), None)
-        if framework is None or leaf is None or leaf.role != "parameter" or not leaf.trained:
-            return {}
-        own = framework.gradient(node.name or "")
-        value = float(own.reshape(-1)[flat])
-        scale = float(numpy.abs(own).max())
-        close = abs(value - gradient) <= AGREES[self.model.dtype] * scale
-        return {
-            "framework": framework.name,
-            "version": framework.version,
-            "value": value,
-            "verdict": "agrees" if close or value == gradient else "disagrees",
-        }
 
 
 def steps_of(node: Node, backward: Backward) -> tuple[str, ...]:
@@ -250,7 +233,9 @@ def steps_of(node: Node, backward: Backward) -> tuple[str, ...]:
         for item in inside
         if item is node or (item.inputs and not is_quantity(item))
     ]
-    return tuple(dict.fromkeys(name for name in names if name not in MOVES)) or (names[-1],)
+    working = [name for name in names if name not in MOVES]
+    moving = [name for name in names if name not in ("reshape", "transpose", "broadcast")]
+    return tuple(dict.fromkeys(working or moving or names))
 
 
 def _of(uses: Sequence[Uses], place: int) -> tuple[Uses, int]:

@@ -29,6 +29,7 @@ from chainrule.graph.node import Node
 from chainrule.graph.passes.fold import constant_value
 from chainrule.graph.passes.unroll import quantities
 from chainrule.graph.trace import Trace
+from chainrule.verify.framework import FrameworkCheck
 
 __all__ = ["Workings", "checks_of", "ends"]
 
@@ -60,6 +61,7 @@ class Workings:
         loss = unrolled.at[model.loss][0]
         self.chain = Chain(unrolled, loss, dict.fromkeys([*self.asked, *others]))
         self.trace = self._run()
+        self.framework = FrameworkCheck(model)
 
     def _run(self) -> Trace:
         """The numbers of the forward pass and of every derivative."""
@@ -93,13 +95,23 @@ class Workings:
                 dataclasses.replace(
                     item,
                     update=updates.get(item.parameter),
-                    checks=checks.get(item.parameter, {}),
+                    checks=self._checks(item, checks),
                 )
                 for item in derivations
             ),
             tuple(shared),
             self.trace.by_name | ({} if rate is None else {model.learning_rate_name: rate}),
         )
+
+    def _checks(
+        self, item: Derivation, checks: Mapping[str, Mapping[str, Any]]
+    ) -> Mapping[str, Any]:
+        """The check of one derivation, with the framework's own where the model came from one."""
+        own = checks.get(item.parameter, {})
+        leaf, flat = self.model.entry_of[item.parameter]
+        node = self.model.leaves[leaf].node
+        framework = self.framework.of(node, flat, item.gradient) if checks else {}
+        return {**own, "framework": framework} if framework else own
 
     def values(self) -> Values:
         """The forward pass, as far as it is spelt out."""

@@ -106,3 +106,4 @@ def test_the_seed_by_its_terms() -> None:
     whole = cr.explain(cr.load("seed"), "w1").derivations[0]
     (by_terms,) = cr.explain(cr.load("seed"), "w1", terms=8).entries
     assert by_terms.gradient == whole.gradient
+    assert by_terms.paths == pytest.approx(0.014918950077639286)

@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "verify": GRAPH | {"engines", "wire"},
     "train": GRAPH | {"differentiate", "engines"},
     "workings": GRAPH | {"differentiate", "explanation", "engines", "verify"},
-    "excerpts": GRAPH | {"differentiate", "explanation", "engines"},
+    "excerpts": GRAPH | {"differentiate", "explanation", "engines", "verify"},
     "streamed": GRAPH | {"differentiate", "explanation", "engines", "wire", "workings"},
     "api": GRAPH
     | {

@@ -53,11 +53,14 @@ class Reading:
         """The entries of the adjoint that the entry is made of, in order."""
         return self.places[self.seed]
 
-    def at(self, way: Way) -> Any:
-        """Where the entries that a way leads to stand among the operand's places."""
+    def added(self, way: Way, numbers: Any) -> Any:
+        """A number for each way, added up for each of the operand's places."""
         import numpy
 
-        return numpy.searchsorted(self.places[way.operand], way.flats)
+        places = self.places[way.operand]
+        if way.flats is places:
+            return numbers
+        return numpy.bincount(numpy.searchsorted(places, way.flats), numbers, len(places))
 
 
 def read(pullback: Pullback, operand: Node, flat: int) -> Reading:
@@ -85,9 +88,10 @@ def _union(parts: list[Any]) -> Any:
 
     if not parts:
         return numpy.zeros(0, int)
-    if len(parts) == 1 and (parts[0][1:] > parts[0][:-1]).all():
+    if all(part is parts[0] for part in parts) and (parts[0][1:] > parts[0][:-1]).all():
         return parts[0]
-    return numpy.unique(numpy.concatenate(parts))
+    merged = numpy.sort(numpy.concatenate(parts), kind="stable")  # of sorted runs, mostly
+    return merged[numpy.concatenate([[True], merged[1:] != merged[:-1]])]
 
 
 def _ways(node: Node, places: Any, moved: set[Node]) -> list[Way]:
@@ -123,8 +127,8 @@ def formula_of_slope(
 ) -> Node | None:
     """The derivative that a reading leads to at entry `flat` of the adjoint, in scalar nodes.
 
-    `entry(node, flat)` is the scalar that stands for an entry beside the way.  None where it
-    would have more than `most` factors.
+    `entry(node, flat)` is the scalar that stands for an entry beside the way.  None where more
+    than `most` steps would multiply.
     """
     import numpy
 
@@ -140,7 +144,7 @@ def formula_of_slope(
             known = wanted.get(way.step)
             wanted[way.step] = starts if known is None else numpy.concatenate([known, starts])
             kept.append((way, chosen))
-            count += len(chosen)
+            count += len(chosen) if way.beside or way.slope is not None else 0
             if count > most:
                 return None
     ((start,),) = (reading.places[reading.share],)

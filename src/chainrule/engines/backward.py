@@ -55,14 +55,13 @@ class Backward:
 
     def _pullbacks(self) -> Pullbacks:
         """Between the quantities; those inside a composite are none until it is opened."""
-        folded = {
-            step
-            for node in self.model.nodes
-            if node not in self.opened
-            for step in inside(node)
-            if step.name is None
-        }
-        return Pullbacks(self.model.loss, self.model.labels.keys() - folded)
+        made: dict[frozenset[Node], Pullbacks] = self.model.__dict__.setdefault("_pullbacks", {})
+        if self.opened not in made:  # kept with the graph: they know no numbers
+            composites = [node for node in self.model.nodes if node not in self.opened]
+            folded = {step for node in composites for step in inside(node) if step.name is None}
+            quantities = self.model.labels.keys() - folded
+            made[self.opened] = Pullbacks(self.model.loss, quantities)
+        return made[self.opened]
 
     def open(self, composites: Iterable[Node]) -> Backward:
         """The same run, these composites in their steps."""
@@ -167,8 +166,7 @@ class Backward:
                 times = times[way.rows]
                 for item, flats in way.beside:
                     times = times * entries(self.values[item], flats)
-                target = factors[way.operand]
-                target += numpy.bincount(reading.at(way), times, len(target))
+                factors[way.operand] += reading.added(way, times)
         return reading, factors[reading.seed]
 
     def _slope(self, way: Way, reading: Reading) -> Any:

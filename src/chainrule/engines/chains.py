@@ -16,7 +16,7 @@ from chainrule.graph.node import Node
 
 __all__ = ["FOLLOWED", "Step", "largest_chain"]
 
-FOLLOWED = 4
+FOLLOWED = 2
 """Entries of each quantity from which the search goes on."""
 
 

@@ -8,6 +8,7 @@ share of the whole that they are, and each can be opened in the same way.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,10 +88,12 @@ class Chain:
 class Entry:
     """The gradient of one entry of a quantity, as the sum of its terms.
 
-    `terms` are the largest of `count`, in the order of their size.  `size` is the sum of the
+    `terms` are the largest of `count`, in the order of their size; `zero` of all are 0, which
+    are told only where there is no other.  `size` is the sum of the
     absolute values of all terms, `shown` that of those told, `rest` the sum of the others.
-    `paths` is the sum of the absolute values of all paths from the entry to the loss, where it
-    was asked for.  `opened` are the entries of some of the terms, by their names.
+    `also` are the other names of the parameter, `opened` the entries of some of the terms, by
+    their names.  What takes a further pass
+    over the model, `paths` and `chain`, is worked out when it is first looked at.
     """
 
     name: str
@@ -99,13 +102,28 @@ class Entry:
     uses: tuple[Use, ...]
     terms: tuple[Term, ...]
     count: int
+    zero: int
     size: float
     shown: float
     rest: float
-    paths: float | None = None
-    chain: Chain | None = None
-    checks: Mapping[str, Any] = field(default_factory=dict)
-    opened: Mapping[str, Entry] = field(default_factory=dict)
+    also: tuple[str, ...]
+    checks: Mapping[str, Any]
+    opened: Mapping[str, Entry]
+    ways: Callable[[], tuple[float, Chain]] = field(repr=False)
+
+    @functools.cached_property
+    def _ways(self) -> tuple[float, Chain]:
+        return self.ways()
+
+    @property
+    def paths(self) -> float:
+        """The sum of the absolute values of all paths from the entry to the loss."""
+        return self._ways[0]
+
+    @property
+    def chain(self) -> Chain:
+        """The path with the largest product of local derivatives."""
+        return self._ways[1]
 
     @property
     def coverage(self) -> float:
@@ -158,14 +176,15 @@ class Excerpt(Displayed):
             "loss": {"name": self.loss, "value": number(self.loss_value)},
             "engine": self.engine,
             "dtype": self.dtype,
-            "entries": [_entry(item) for item in self.entries],
+            "entries": [_entry(item) | _ways(item) for item in self.entries],
         }
 
 
+def _ways(item: Entry) -> dict[str, Any]:
+    return {"paths": number(item.paths), "chain": plain(dataclasses.asdict(item.chain))}
+
+
 def _entry(item: Entry) -> dict[str, Any]:
-    chain = item.chain
-    followed: dict[str, Any] = {} if chain is None else {"chain": plain(dataclasses.asdict(chain))}
-    paths = {} if item.paths is None else {"paths": number(item.paths)}
     return {
         "name": item.name,
         "value": number(item.value),
@@ -173,12 +192,12 @@ def _entry(item: Entry) -> dict[str, Any]:
         "uses": [_use(use) for use in item.uses],
         "terms": [_term(term) for term in item.terms],
         "count": item.count,
+        "zero": item.zero,
+        "also": list(item.also),
         "size": number(item.size),
         "rest": number(item.rest),
         "coverage": number(item.coverage),
         "cancellation": number(item.cancellation),
-        **paths,
-        **followed,
         "checks": plain(dict(item.checks)),
         "opened": {name: _entry(entry) for name, entry in item.opened.items()},
     }

@@ -162,16 +162,22 @@ class Model(Displayed):
 
     def resolve(self, name: str) -> str:
         """The leaf entry that `name` means. Raises: InputError with a did-you-mean."""
-        wanted = name.replace(" ", "")
-        wanted = self.aliases.get(wanted, wanted)
+        wanted = self._meant(name)
         if wanted in self.entry_of:
             return wanted
         raise InputError(self._unknown(name, wanted))
 
     def quantity(self, name: str) -> str:
         """The entry of any quantity that `name` means. Raises: InputError with a did-you-mean."""
-        wanted = name.replace(" ", "")
+        wanted = self._meant(name)
         return wanted if wanted in self.directory else self.resolve(name)
+
+    def _meant(self, name: str) -> str:
+        """The name of an entry, where it or its array was given by another of its names."""
+        wanted = name.replace(" ", "")
+        array, bracket, index = wanted.partition("[")
+        own = self.aliases.get(array, array) + bracket + index
+        return self.aliases.get(wanted, own)
 
     def _unknown(self, name: str, wanted: str) -> Fault:
         """What is wrong with a name that no leaf entry has."""

@@ -7,7 +7,7 @@ import math
 import operator
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from chainrule.explanation.derivation import Contribution, Derivation, Factor, Line, Update
 from chainrule.explanation.documents.blocks import (
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "explanation_document",
+    "framework_blocks",
     "report_document",
     "steps_document",
     "values_document",
@@ -304,7 +305,12 @@ class Derived:
         if item.reason is not None and item.reason not in said:
             text = say("note", text=self._reason(item.reason))
             blocks.append(Paragraph(text, "note", level=1))
-        return [*blocks, *self.update(item.update), *_checks(item.checks, say)]
+        return [*blocks, *self.update(item.update), *self._checks(item.checks)]
+
+    def _checks(self, checks: Mapping[str, Any]) -> list[Block]:
+        own = checks.get("framework")
+        framework = [] if own is None else framework_blocks(own, self.say, self.choices)
+        return [*_checks(checks, self.say), *framework]
 
     def _introduced(self, formulas: Iterable[Formula], known: set[str]) -> list[Block]:
         """The common parts that the formulas speak of, but for the `known` ones."""
@@ -411,6 +417,18 @@ class Derived:
     def _most(self) -> int:
         """Terms of a sum over paths that are written out."""
         return sys.maxsize if self.choices.level == "everything" else MOST_TERMS
+
+
+def framework_blocks(own: Mapping[str, Any], say: Messages, choices: Choices) -> list[Block]:
+    """The gradient of the framework that the model came from, and the verdict."""
+    agrees = own["verdict"] == "agrees"
+    text = say(
+        "check.framework",
+        framework=f"{own['framework']} {own['version']}",
+        value=_plain(own["value"], choices),
+        verdict=say("agrees" if agrees else "disagrees"),
+    )
+    return [Break(), Paragraph(text, "good" if agrees else "bad")]
 
 
 def _checks(checks: Mapping[str, object], say: Messages) -> list[Block]:

@@ -25,7 +25,7 @@ from chainrule.explanation.documents.blocks import (
     Title,
 )
 from chainrule.explanation.documents.choices import Choices
-from chainrule.explanation.documents.compose import FULL, finished, line_blocks
+from chainrule.explanation.documents.compose import FULL, finished, framework_blocks, line_blocks
 from chainrule.explanation.documents.rounding import significant
 from chainrule.explanation.excerpt import Chain, Entry, Excerpt, Term, Use
 from chainrule.explanation.messages import Words as Messages
@@ -40,8 +40,19 @@ DIGITS = 6
 WRITTEN = 3
 """Terms that are written out with their formula, in a document of the usual level."""
 
+HOW = {
+    (False, True): "excerpt.formula.one",
+    (False, False): "excerpt.formula.many",
+    (True, True): "excerpt.unchanged.one",
+    (True, False): "excerpt.unchanged.many",
+}
+"""How an entry stands in a quantity: whether it passes unchanged, and into one entry alone."""
+
 CANCELS = 0.995
 """A gradient below this share of its terms' magnitudes is said to cancel."""
+
+MOST_USES = 6
+"""Quantities that an entry is said to stand in; of more, those whose terms are largest."""
 
 MOST_LINKS = 40
 """Steps of a chain that are listed; of a longer one, half from each end."""
@@ -61,7 +72,7 @@ def excerpt_document(excerpt: Excerpt, say: Messages, choices: Choices = FULL) -
     for entry in excerpt.entries:
         heading = Derivative(excerpt.loss, entry.name)
         blocks.append(Heading(partial(excerpt.loss, entry.name), heading, entry.name))
-        blocks += told.entry(entry)
+        blocks += [*told.entry(entry), *told.ways(entry), *told.check(entry), *told.opened(entry)]
     document = Document(excerpt.title, tuple(blocks), say.language, told.symbols)
     return finished(document, choices)
 
@@ -74,40 +85,56 @@ class _Told:
         self.symbols: dict[str, str] = {}
 
     def entry(self, entry: Entry) -> list[Block]:
-        """An entry's gradient, its terms, and what they open to."""
+        """An entry's number, its gradient, where it stands and its terms."""
         say = self.say
         gradient = Derivative(self.loss, entry.name)
         blocks: list[Block] = [
             Equation(Name(entry.name), (Right(Number(entry.value)),), style="plain"),
             Equation(gradient, (Right(Number(entry.gradient)),)),
-            *(Paragraph(self._use(use), level=1) for use in entry.uses),
         ]
-        if not entry.uses:
-            blocks.append(Paragraph(say("excerpt.unused"), level=1))
+        if entry.also:
+            blocks.append(Paragraph(say("excerpt.shared", names=say.names(entry.also))))
+        uses = sorted(entry.uses, key=lambda use: -use.size)[:MOST_USES]
+        blocks += [Paragraph(self._use(use)) for use in entry.uses if use in uses]
+        if len(entry.uses) > MOST_USES:
+            text = say("more", count=f"{len(entry.uses) - MOST_USES:,}")
+            blocks.append(Paragraph(text))
+        if not entry.uses and entry.name != self.loss:
+            blocks.append(Paragraph(say("excerpt.unused")))
         if len(entry.uses) > 1:
-            blocks.append(Paragraph(say("excerpt.added"), level=1))
-        blocks += self._terms(entry)
-        if entry.paths is not None and entry.uses:
-            share = abs(entry.gradient) / entry.paths if entry.paths else 1.0
-            text = say("excerpt.paths", paths=self._number(entry.paths), share=f"{share:.2g}")
-            blocks += [Break(), Paragraph(text, level=1)]
-        if entry.chain is not None and len(entry.chain.links) > 1:
-            blocks += self._chain(entry.chain)
-        blocks += self._check(entry)
-        for name, opened in entry.opened.items():
-            heading = Heading(partial(self.loss, name), Derivative(self.loss, name), level=2)
-            blocks.append(Details(heading, tuple(self.entry(opened))))
-        return blocks
+            blocks.append(Paragraph(say("excerpt.added")))
+        return [*blocks, *self._terms(entry)]
+
+    def opened(self, entry: Entry) -> list[Block]:
+        """What its terms open to."""
+        return [
+            Details(
+                Heading(partial(self.loss, name), Derivative(self.loss, name), level=2),
+                (*self.entry(inner), *self.opened(inner)),
+            )
+            for name, inner in entry.opened.items()
+        ]
+
+    def ways(self, entry: Entry) -> list[Block]:
+        """All paths to the loss, and the largest of them."""
+        if not entry.uses or self.choices.level == "brief":
+            return []
+        share = abs(entry.gradient) / entry.paths if entry.paths else 1.0
+        numbers = {"paths": self._number(entry.paths), "share": _about(share)}
+        blocks: list[Block] = [
+            Break(),
+            Paragraph(self.say("excerpt.paths", **numbers)),
+        ]
+        return blocks + (self._chain(entry.chain) if len(entry.chain.links) > 1 else [])
 
     def _number(self, value: float) -> str:
         digits = self.choices.digits
         return pretty_number(value if digits is None else significant(value, digits))
 
     def _use(self, use: Use) -> str:
-        how = "unchanged" if use.unchanged else "formula"
-        count = "one" if use.count == 1 else "many"
+        key = HOW[use.unchanged, use.count == 1] if use.count else "excerpt.unread"
         named = {"name": use.name, "steps": self.say.names(use.steps)}
-        text = self.say(f"excerpt.{how}.{count}", count=f"{use.count:,}", **named)
+        text = self.say(key, count=f"{use.count:,}", **named)
         place = self.say.names(_places(use.origin, use.name))
         return self.say("excerpt.place", text=text, place=place) if place else text
 
@@ -116,18 +143,21 @@ class _Told:
     def _terms(self, entry: Entry) -> list[Block]:
         say = self.say
         blocks: list[Block] = []
-        if len(entry.terms) > 1:
+        if entry.count > 1:
             rows: list[tuple[Cell, ...]] = [
                 (Name(term.through), term.adjoint, term.slope.value, term.value)
                 for term in entry.terms
             ]
-            label = "excerpt.terms" if entry.count == len(rows) else "excerpt.largest"
+            is_whole = entry.count - entry.zero <= len(rows)
+            label = "excerpt.terms" if is_whole else "excerpt.largest"
             text = say(label, shown=len(rows), count=f"{entry.count:,}")
             blocks += [
                 Break(),
-                Paragraph(text, level=1),
-                self._table(rows, "through", "adjoint", "slope", "term"),
-                *(Paragraph(text, "note", level=1) for text in self._sums(entry)),
+                Paragraph(text),
+                self._table(
+                    rows, "excerpt.through", "excerpt.adjoint", "excerpt.slope", "excerpt.term"
+                ),
+                *(Paragraph(text, "note") for text in self._sums(entry)),
             ]
         if self.choices.level != "brief":
             most = WRITTEN if self.choices.level == "full" else len(entry.terms)
@@ -136,15 +166,17 @@ class _Told:
         return blocks
 
     def _table(self, rows: list[tuple[Cell, ...]], *head: str) -> Table:
-        return Table(tuple(rows), level=2, head=tuple(self.say(f"excerpt.{key}") for key in head))
+        return Table(tuple(rows), level=2, head=tuple(map(self.say, head)))
 
     def _sums(self, entry: Entry) -> Iterator[str]:
         """What a table of the largest terms leaves out, and whether they cancel."""
-        if entry.count > len(entry.terms):
+        if entry.zero:
+            yield self.say("excerpt.zero", zero=f"{entry.zero:,}", count=f"{entry.count:,}")
+        if entry.count - entry.zero > len(entry.terms):
             share, rest = f"{entry.coverage:.1%}", self._number(entry.rest)
             yield self.say("excerpt.coverage", share=share, rest=rest)
         if entry.cancellation < CANCELS:
-            share, size = f"{entry.cancellation:.2g}", self._number(entry.size)
+            share, size = _about(entry.cancellation), self._number(entry.size)
             yield self.say("excerpt.cancellation", share=share, size=size)
 
     def _written(self, entry: Entry, term: Term) -> list[Block]:
@@ -172,22 +204,13 @@ class _Told:
         text = say(key, count=len(links), product=self._number(chain.product))
         return [
             Break(),
-            Paragraph(text, level=1),
-            self._table(rows, "step", "slope", "so_far"),
+            Paragraph(text),
+            self._table(rows, "excerpt.step", "excerpt.slope", "excerpt.so_far"),
         ]
 
-    def _check(self, entry: Entry) -> list[Block]:
-        checks = entry.checks
-        if not checks:
-            return []
-        agrees = checks["verdict"] == "agrees"
-        text = self.say(
-            "excerpt.check",
-            framework=f"{checks['framework']} {checks['version']}",
-            value=self._number(checks["value"]),
-            verdict=self.say("agrees" if agrees else "disagrees"),
-        )
-        return [Break(), Paragraph(text, "good" if agrees else "bad", level=1)]
+    def check(self, entry: Entry) -> list[Block]:
+        """The framework's own gradient."""
+        return framework_blocks(entry.checks, self.say, self.choices) if entry.checks else []
 
 
 def _places(origin: Origin | None, name: str) -> Iterator[str]:
@@ -199,3 +222,7 @@ def _places(origin: Origin | None, name: str) -> Iterator[str]:
     if origin.place:
         file = origin.place.replace("\\", "/").rpartition("/")[2]
         yield file if origin.line is None else f"{file}:{origin.line}"
+
+
+def _about(share: float) -> str:
+    return pretty_number(significant(share, 2))

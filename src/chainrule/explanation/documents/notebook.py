@@ -25,12 +25,15 @@ __all__ = ["notebook"]
 def notebook(document: Document, model: Model) -> str:
     """The document as a notebook, in the format of nbformat 4.5; it holds the model's text.
 
-    Raises: InputError for a model that did not come from a text.
+    A document that computes nothing again needs no text.
+
+    Raises: InputError for a model that did not come from a text, where one is needed.
     """
     first, *sections = _sections(document.blocks)
+    computes = any(isinstance(block, Recomputed) for block in document.blocks)
     cells = [
         *_cells(document, first),
-        _code(_model(model)),
+        *([_code(_model(model))] if computes or model.rewrite is not None else []),
         *(cell for section in sections for cell in _cells(document, section)),
     ]
     written = {

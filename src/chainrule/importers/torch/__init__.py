@@ -11,10 +11,13 @@ import importlib.util
 import sys
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from chainrule.errors import Fault, InputError
 from chainrule.graph.model import Model
+
+_PACKAGE = str(Path(__file__).parents[2])
 
 __all__ = ["OLDEST", "TESTED", "from_torch"]
 
@@ -53,9 +56,15 @@ def from_torch(
     _check_installed()
     from chainrule.importers.torch.follow import follow
 
-    caller = sys._getframe(1)
-    here = (caller.f_code.co_filename, caller.f_lineno)
-    return follow(module, args, dict(kwargs or {}), loss, targets, seed, here)
+    return follow(module, args, dict(kwargs or {}), loss, targets, seed, _caller())
+
+
+def _caller() -> tuple[str, int]:
+    """The user's line, where a loss that is given by its name stands."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
 
 
 def _check_installed() -> None:
