@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from chainrule.graph.model import Phrase
+from chainrule.graph.model import Model, Phrase
 from chainrule.mime import Displayed
 from chainrule.wire import number
 
@@ -159,7 +159,7 @@ class Why(Displayed):
     would be if a product 0 · ∞ counted as 0.
     """
 
-    model: str
+    model: Model
     loss: str
     parameter: str
     gradient: float
@@ -210,7 +210,7 @@ class Why(Displayed):
             evidence["repaired"] = None if self.repaired is None else number(self.repaired)
         return {
             "schema": WHY_SCHEMA,
-            "model": self.model,
+            "model": self.model.title,
             "loss": self.loss,
             "parameter": self.parameter,
             "gradient": number(self.gradient),
@@ -237,7 +237,7 @@ class WhyMap(Displayed):
     `sizes` are the entries of each array that was asked for, by its name.
     """
 
-    model: str
+    model: Model
     loss: str
     sizes: Mapping[str, int]
     parts: Sequence[Part]
@@ -254,7 +254,7 @@ class WhyMap(Displayed):
         """The documented form, schema `chainrule.why/1`."""
         return {
             "schema": WHY_SCHEMA,
-            "model": self.model,
+            "model": self.model.title,
             "loss": self.loss,
             "counts": dict(self.counts),
             "arrays": [

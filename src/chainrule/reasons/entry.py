@@ -85,7 +85,7 @@ class Entry:
         phrases = (Phrase(f"why.{key or cause}", said), *more)
         assert self.model.loss.name is not None
         return Why(
-            self.model.title,
+            self.model,
             self.model.loss.name,
             self.name,
             gradient,

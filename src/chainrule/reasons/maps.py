@@ -35,7 +35,7 @@ class Map:
         parts = [part for leaf in self.leaves for part in self._parts(leaf)]
         sizes = {self._name(leaf): len(leaf.values) for leaf in self.leaves}
         assert self.model.loss.name is not None
-        return WhyMap(self.model.title, self.model.loss.name, sizes, tuple(parts))
+        return WhyMap(self.model, self.model.loss.name, sizes, tuple(parts))
 
     def _name(self, leaf: LeafValue) -> str:
         """What an array is called; one whose entries have names of their own, by the first."""
