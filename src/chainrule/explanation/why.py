@@ -15,12 +15,12 @@ from chainrule.wire import number
 
 __all__ = [
     "CAUSES",
+    "SHOWN",
     "WHY_SCHEMA",
     "Born",
     "Cause",
     "Layer",
     "Part",
-    "SHOWN",
     "Says",
     "Spot",
     "Term",

@@ -63,8 +63,8 @@ class Stops:
 
     `reasons[node]` has for each entry 0, or one more than the place of its reason in `blocks`.
     With `selects` the adjoints are those of PyTorch: a choice hands back 0 to what was not taken,
-    whatever arrives there.  With `repairs` every product 0 · ∞ is 0.  Slopes below `SATURATED_BELOW` of a curve that saturates count as 0, and so
-    does what is left of terms that cancel.
+    whatever arrives there.  With `repairs` every product 0 · ∞ is 0.  Slopes of a curve that
+    saturates count as 0 below `SATURATED_BELOW`, and so does what is left of terms that cancel.
     """
 
     def __init__(
@@ -299,6 +299,7 @@ class Stops:
         return flow.sizes(where.astype(self.model.dtype), numbers, places=True) > 0
 
     def flow(self, use: Node, node: Node) -> tuple[Flow, dict[Node, Any]]:
+        """What a step hands back to an operand, and the numbers of its factors."""
         if use not in self._flows:
             self._flows[use] = flows(use)
         flow = self._flows[use][node]

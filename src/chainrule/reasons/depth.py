@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from chainrule.explanation.why import Cause, Layer
 from chainrule.graph.labels import Labels
 from chainrule.graph.node import Node
-from chainrule.reasons.blocked import Stops
 from chainrule.reasons.walk import Walk
 
 __all__ = ["EXPLODED", "VANISHED", "change", "family", "layers", "steepest"]

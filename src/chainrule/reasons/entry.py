@@ -144,12 +144,13 @@ class Entry:
         if block.cause == "cancelled":
             return self._cancelled(stops, block, walk, gradient)
         spots = tuple(self._spot(stops, end) for end in walk.ends_of(block))
-        own = [spot for spot in spots if spot.cause == block.cause]
-        other = [spot for spot in spots if spot.cause != block.cause]
+        cause = spots[0].cause or block.cause
+        own = [spot for spot in spots if spot.cause == cause]
+        other = [spot for spot in spots if spot.cause != cause]
         more = (Phrase("why.also", {"place": _listed(other)}),) if other else ()
         key = "left out" if block.rank == 0 and block.cause == "masked" else None
         where: dict[str, str | int] = {"place": _listed(own)}
-        return self._answer(gradient, block.cause, where, key=key, more=more, spots=spots)
+        return self._answer(gradient, cause, where, key=key, more=more, spots=spots)
 
     def _spot(self, stops: Stops, end: Stopped) -> Spot:
         """A place where something ends, with the number that says why."""
@@ -237,9 +238,7 @@ class Entry:
         if found is None:
             terms = self.terms(self.node, self.flat)
             count = 0 if terms is None else terms.count
-            return self._answer(
-                gradient, "ordinary", {"count": count}, layers=table, terms=terms
-            )
+            return self._answer(gradient, "ordinary", {"count": count}, layers=table, terms=terms)
         cause, ratio = found
         module = steepest(table)
         values: dict[str, str | int] = {

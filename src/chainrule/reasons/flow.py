@@ -107,9 +107,7 @@ def slopes(node: Node, values: Mapping[Node, Any]) -> list[tuple[Node, str, Any]
 
     record = node.primitive
     assert isinstance(record, Pointwise)
-    named = {
-        name: values[item] for name, item in zip(record.operands, node.inputs, strict=True)
-    }
+    named = {name: values[item] for name, item in zip(record.operands, node.inputs, strict=True)}
     found = []
     for item, slope in zip(node.inputs, record.slopes, strict=True):
         if slope is not None:
@@ -117,4 +115,3 @@ def slopes(node: Node, values: Mapping[Node, Any]) -> list[tuple[Node, str, Any]
                 number = evaluate(slope, {**named, "y": values[node]}, "array_kernel")
             found.append((item, slope, numpy.broadcast_to(number, node.shape)))
     return found
-

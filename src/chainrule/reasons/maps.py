@@ -75,6 +75,7 @@ class Map:
             entries = numpy.isin(reasons, numbers) & ~strange
             if entries.any():
                 spot = self._spot(leaf, self.stops.blocks[numbers[0] - 1], entries)
+                cause = cause if spot is None or spot.cause is None else spot.cause
                 found.append(self._part(leaf, cause, entries, spot))
         open_ = (reasons == 0) & ~strange
         if open_.any():
@@ -93,13 +94,11 @@ class Map:
         """Where entries of one reason lead to, all together."""
         walk = Walk(self.stops, leaf.node, entries, closed=True)
         if block.cause == "cancelled":
-            ends = [(*walk.settled(use, mask), use) for use, mask in walk.met.items()]
-        else:
-            ends = [(end.node, end.entries, end.step) for end in walk.ends_of(block)]
-        if not ends:
+            for use, mask in walk.met.items():
+                return self.places.spot(*walk.settled(use, mask), at=use, cause="cancelled")
             return None
-        node, where, step = ends[0]
-        return self.places.spot(node, where, at=step, cause=block.cause)
+        end = walk.ends_of(block)[0]
+        return self.places.spot(end.node, end.entries, at=end.step, cause=end.cause)
 
     def _part(self, leaf: LeafValue, cause: Cause, entries: Any, spot: Any = None) -> Part:
         where = self.places.spot(leaf.node, entries)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
 
 from chainrule.explanation.why import SHOWN, Born
-from chainrule.graph.node import Node, topological
+from chainrule.graph.node import Node, inside, topological
 from chainrule.primitives import Pointwise
 from chainrule.reasons.blocked import Stops
 from chainrule.reasons.places import Places
@@ -99,12 +100,10 @@ def _born(
 
 def _whole(stops: Stops, node: Node) -> Node:
     """The composite within which a step stands, where it is read as one."""
-    from chainrule.graph.node import inside
-
     for item in topological([stops.model.loss]):
-        if item.fold is not None and node in inside(item):
-            if item.fold.composite.pullback is not None:
-                return item
+        is_step = item.fold is not None and item.fold.composite.pullback is not None
+        if is_step and node in inside(item):
+            return item
     return node
 
 
@@ -122,9 +121,7 @@ def _born_backward(stops: Stops, places: Places, use: Node, node: Node, entries:
     return Born(spot, True, value, tuple(operands))
 
 
-def _operands(
-    stops: Stops, places: Places, node: Node, flat: int
-) -> tuple[tuple[str, float], ...]:
+def _operands(stops: Stops, places: Places, node: Node, flat: int) -> tuple[tuple[str, float], ...]:
     """The numbers that a pointwise step was made of at one entry."""
     import numpy
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from chainrule.explanation.why import SHOWN, Cause, Says, Spot
 from chainrule.graph.labels import Labels
 from chainrule.graph.model import Model
-from chainrule.graph.node import Node, topological
+from chainrule.graph.node import Node, Origin, topological
 
 __all__ = ["Places", "pattern"]
 
@@ -77,7 +77,7 @@ class Places:
             quantity,
             record,
             module,
-            None if origin is None else f"{origin.place}:{origin.line}" if origin.line else origin.place,
+            _line(origin),
             node.shape,
             places,
             written,
@@ -85,6 +85,12 @@ class Places:
             tuple((self.label(node, flat), float(numpy.ravel(numbers)[flat])) for flat in first),
             cause,
         )
+
+
+def _line(origin: Origin | None) -> str | None:
+    if origin is None or not origin.place:
+        return None
+    return origin.place if origin.line is None else f"{origin.place}:{origin.line}"
 
 
 def _base(names: Sequence[str]) -> str:

@@ -31,9 +31,9 @@ def unseen_by(stops: Stops, leaf: Node, entries: Any) -> Node | None:
             continue
         with numpy.errstate(all="ignore"):
             changes[node], sizes[node] = _changed(stops, node, changes, sizes)
-        if node.fold is not None and sizes[node].any():
-            if numpy.all(numpy.abs(changes[node]) <= CANCELLED_BELOW * sizes[node]):
-                return node
+        unseen = numpy.abs(changes[node]) <= CANCELLED_BELOW * sizes[node]
+        if node.fold is not None and sizes[node].any() and unseen.all():
+            return node
     return None
 
 

@@ -183,7 +183,11 @@ class Walk:
             self.stopped.append(Stopped(cause, use, *at, slope, self.stops.values[node]))
 
     def ends_of(self, block: Block) -> list[Stopped]:
-        """The places where the entries end: first those for the reason of a block."""
+        """The places where the entries end: first those for the reason of a block.
+
+        Where none ends for that, another reason holds before it: a unit that is off stops what
+        its own zero would multiply later.
+        """
         found: dict[tuple[Node, Node], Stopped] = {}
         by_reason = sorted(self.stopped, key=lambda item: item.cause != block.cause)
         for item in by_reason:
@@ -193,10 +197,10 @@ class Walk:
                 found[item.step, item.node] = dataclasses.replace(known, entries=both)
             elif all(item.node is not node or item.cause == block.cause for _, node in found):
                 found[item.step, item.node] = item
-        if not any(item.cause == block.cause for item in found.values()):
+        if not found:
             own = self.reached.get(block.operand, False) & block.entries
             origin = self.stops.origin(block.operand, own if own.any() else block.entries)
-            return [Stopped(block.cause, block.step, *origin), *found.values()]
+            return [Stopped(block.cause, block.step, *origin)]
         return list(found.values())
 
 

@@ -56,7 +56,10 @@ def why_document(why: Why, say: Messages, choices: Choices = FULL) -> Document:
         blocks += [Break(), *_terms(why.loss, why.terms, say)]
     if len(why.layers) > 1:
         everything = choices.level == "everything"
-        blocks += [Break(), *_layers(why.layers, say, len(why.layers) if everything else MOST_LAYERS)]
+        blocks += [
+            Break(),
+            *_layers(why.layers, say, len(why.layers) if everything else MOST_LAYERS),
+        ]
     document = Document(why.model.title, tuple(blocks), say.language)
     return finished(document, _rounding(choices))
 
