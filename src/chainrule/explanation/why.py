@@ -206,6 +206,7 @@ class Why(Displayed):
                 "direction": "backward" if self.born.backward else "forward",
                 "value": number(self.born.value),
                 "operands": {name: number(value) for name, value in self.born.operands},
+                "largest": None if self.born.largest is None else number(self.born.largest),
             }
             evidence["repaired"] = None if self.repaired is None else number(self.repaired)
         return {
@@ -260,7 +261,7 @@ class WhyMap(Displayed):
             "arrays": [
                 {
                     "name": name,
-                    "entries": size,
+                    "count": size,
                     "parts": [
                         {
                             "cause": part.cause,

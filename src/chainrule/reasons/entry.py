@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -155,12 +156,15 @@ class Entry:
     def _spot(self, stops: Stops, end: Stopped) -> Spot:
         """A place where something ends, with the number that says why."""
         says: Says = "value"
-        numbers = stops.values[end.node]
+        numbers, named = stops.values[end.node], end.node
         if end.cause == "saturated" and end.slope is not None:
             says, numbers = "slope", end.slope
         elif end.cause == "masked" and end.operand is not None:
-            says, numbers = "operand", end.operand
-        return self.places.spot(end.node, end.entries, says, numbers, end.step, end.cause)
+            says, numbers, named = "operand", stops.values[end.operand], end.operand
+        spot = self.places.spot(end.node, end.entries, says, numbers, end.step, end.cause)
+        first = (self.places.label(named, flat) for flat in spot.places[:SHOWN].tolist())
+        values = (value for _, value in spot.numbers)
+        return dataclasses.replace(spot, numbers=tuple(zip(first, values, strict=True)))
 
     def _cancelled(self, stops: Stops, block: Block, walk: Walk, gradient: float) -> Why:
         """The terms that cancel, and the composite that does not see them, where there is one."""

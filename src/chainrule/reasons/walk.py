@@ -26,7 +26,7 @@ class Stopped:
     node: Node
     entries: Any
     slope: Any = None
-    operand: Any = None
+    operand: Node | None = None
 
 
 class Walk:
@@ -135,14 +135,13 @@ class Walk:
                         self._add(cause, use, node, where, factor, slope, relevant)
         else:
             flow, numbers = stops.flow(use, node)
+            left = mask
             for where in (relevant, stops.adjoints[use] != 0):
                 live = where.astype(stops.model.dtype)
-                reached = mask & (flow.sizes(live, numbers, places=True) > 0)
-                found = stops.closed(use, node, live, reached)
-                for cause, factor, own in found:
+                reached = left & (flow.sizes(live, numbers, places=True) > 0)
+                for cause, factor, own in stops.closed(use, node, live, reached):
                     self._add(cause, use, node, own, factor, None, live)
-                if any(own.any() for _, _, own in found):
-                    break
+                    left = left & ~own
 
     def _add(
         self,
@@ -180,7 +179,7 @@ class Walk:
         if at[0].shape != use.shape:
             self.stopped.append(Stopped(cause, use, *at))
         else:
-            self.stopped.append(Stopped(cause, use, *at, slope, self.stops.values[node]))
+            self.stopped.append(Stopped(cause, use, *at, slope, node))
 
     def ends_of(self, block: Block) -> list[Stopped]:
         """The places where the entries end: first those for the reason of a block.

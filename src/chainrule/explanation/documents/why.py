@@ -140,9 +140,13 @@ def why_map_document(found: WhyMap, say: Messages, choices: Choices = FULL) -> D
         for cause, count in sorted(found.counts.items(), key=lambda item: -item[1])
     ]
     blocks: list[Block] = [Title(title), Table(tuple(rows), level=1)]
+    ordinary = 0
     for name, size in found.sizes.items():
         parts = [part for part in found.parts if part.array == name]
-        blocks.append(Heading(name, Name(name), name, level=2))
+        if choices.level != "everything" and {part.cause for part in parts} <= {"ordinary"}:
+            ordinary += 1
+            continue
+        blocks.append(Heading(name, anchor=name, level=2))
         shown = len(parts) if choices.level == "everything" else MOST_PARTS
         for part in parts[:shown]:
             count = say("why.map.part", count=f"{part.count:,}", total=f"{size:,}")
@@ -154,4 +158,6 @@ def why_map_document(found: WhyMap, say: Messages, choices: Choices = FULL) -> D
             blocks.append(Paragraph(text, level=1))
         if len(parts) > shown:
             blocks.append(Paragraph(say("more", count=len(parts) - shown), "note", level=1))
+    if ordinary:
+        blocks += [Break(), Paragraph(say("why.map.rest", count=ordinary), "note")]
     return finished(Document(title, tuple(blocks), say.language), choices)
