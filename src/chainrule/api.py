@@ -1,4 +1,4 @@
-"""What chainrule does, as functions: load, show, explain, article, step, plot, check, source.
+"""What chainrule does, as functions: load, show, explain, why, article, step, plot, check, source.
 
 Each command of the command line is one of these and a way to print its answer.
 """
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from chainrule.explanation.article import Article
     from chainrule.explanation.excerpt import Excerpt
     from chainrule.explanation.messages import Language
+    from chainrule.explanation.why import Why, WhyMap
     from chainrule.frontends.expression import Expression
     from chainrule.frontends.files import Kind, Source
     from chainrule.train.epochs import Epochs
@@ -58,6 +59,7 @@ __all__ = [
     "source",
     "step",
     "updated_text",
+    "why",
 ]
 
 
@@ -261,6 +263,38 @@ def _excerpt(
 
     reader = Reader(model)
     return reader.excerpt(names, terms=terms or TERMS, depth=depth or DEPTH, checked=checked)
+
+
+def why(
+    model: Any,
+    wrt: str | None = None,
+    *,
+    args: Any = None,
+    loss: Any = None,
+    targets: Any = None,
+    seed: int = 0,
+) -> Why | WhyMap:
+    """Why the derivative of the loss by the entry `wrt` is what it is.
+
+    It is not connected, frozen, stopped, masked, saturated, cancelled, multiplied by zero,
+    vanishing, exploding, not finite, or ordinary; the answer has the evidence, with its place.
+    Of the name of a whole array, or without one, the answer is a map: how many entries have
+    which reason.
+
+    Of a PyTorch module `args` are its arguments; they, `loss`, `targets` and `seed` are those of
+    `from_torch`.
+
+    Raises: InputError for an unknown name.
+
+    Example:
+        >>> why(load("seed"), "w7").cause
+        'ordinary'
+    """
+    from chainrule.reasons import why as found
+
+    if _is_module(model):
+        model = from_torch(model, args, loss=loss, targets=targets, seed=seed)
+    return found(_model(model), wrt)
 
 
 def from_torch(

@@ -39,7 +39,7 @@ from cli.invoking import (
 COMMANDS = ("show", "explain", "article", "step", "check")
 """Those that answer in words and numbers."""
 
-EVERY = (*COMMANDS, "source")
+EVERY = (*COMMANDS, "source", "why")
 SCHEMAS = {
     "show": "chainrule.values/1",
     "explain": "chainrule.derivation/1",

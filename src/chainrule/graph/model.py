@@ -61,12 +61,13 @@ class Framework:
     """The framework that a model came from, which is asked for its own gradient.
 
     `gradient(name)` is its derivative of the loss by the whole array of that leaf, in the
-    leaf's shape.
+    leaf's shape.  `largest` is the largest number of the narrowest format that it computes in.
     """
 
     name: str
     version: str
     gradient: Callable[[str], Any]
+    largest: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
