@@ -267,22 +267,23 @@ def _excerpt(
 
 def why(
     model: Any,
-    wrt: str | None = None,
+    parameter: Any = None,
     *,
-    args: Any = None,
+    wrt: str | None = None,
     loss: Any = None,
     targets: Any = None,
     seed: int = 0,
 ) -> Why | WhyMap:
-    """Why the derivative of the loss by the entry `wrt` is what it is.
+    """Why the derivative of the loss by the entry `parameter` is what it is.
 
     It is not connected, frozen, stopped, masked, saturated, cancelled, multiplied by zero,
     vanishing, exploding, not finite, or ordinary; the answer has the evidence, with its place.
     Of the name of a whole array, or without one, the answer is a map: how many entries have
     which reason.
 
-    Of a PyTorch module `args` are its arguments; they, `loss`, `targets` and `seed` are those of
-    `from_torch`.
+    Of a PyTorch module the second argument are the module's own, and `wrt` is the entry:
+    `why(module, args, loss=..., wrt="fc1.weight[0,3]")`; `loss`, `targets` and `seed` are those
+    of `from_torch`.
 
     Raises: InputError for an unknown name.
 
@@ -293,8 +294,8 @@ def why(
     from chainrule.reasons import why as found
 
     if _is_module(model):
-        model = from_torch(model, args, loss=loss, targets=targets, seed=seed)
-    return found(_model(model), wrt)
+        model, parameter = from_torch(model, parameter, loss=loss, targets=targets, seed=seed), None
+    return found(_model(model), wrt if parameter is None else parameter)
 
 
 def from_torch(

@@ -99,7 +99,11 @@ def test_the_culprits_are_the_planted_entries_that_the_entry_leads_to(planted: P
         assert entries(spots[0]) == set(planted.entries)
 
 
-@pytest.mark.parametrize("healthy", [*HEALTHY, *CURED], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "healthy",
+    [*HEALTHY, *(pytest.param(one, marks=pytest.mark.long) for one in CURED)],
+    ids=lambda one: one.name,
+)
 def test_a_healthy_gradient_is_ordinary(healthy: Healthy) -> None:
     assert why_of(healthy).cause == "ordinary"
 

@@ -349,6 +349,7 @@ def test_entries_are_entries_of_the_result(planted: Planted) -> None:
 WORDS = {"no_grad": "wrap_with_set_grad_enabled"}  # as PyTorch's graphs call it
 
 
+@pytest.mark.long  # test_why takes the same exports
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # PyTorch's own, of itself
 @pytest.mark.filterwarnings("ignore:.*_flat_weights:UserWarning")  # and of its recurrent layers
 @each((*PLANTED, *HEALTHY))
