@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from chainrule.errors import InputError
 from chainrule.explanation.why import Why, WhyMap
 from chainrule.graph.model import Model
 from chainrule.reasons.entry import Entry
@@ -24,8 +23,4 @@ def why(model: Model, wrt: str | None = None) -> Why | WhyMap:
     arrays = [leaf for leaf in model.leaves if leaf.node.name == wanted and leaf.node.shape]
     if arrays:
         return Map(model, arrays).why()
-    head, bracket, index = wanted.partition("[")
-    try:
-        return Entry(model, model.resolve(model.aliases.get(head, head) + bracket + index)).why()
-    except InputError:
-        return Entry(model, model.resolve(wrt)).why()
+    return Entry(model, model.resolve(wrt)).why()
