@@ -67,7 +67,8 @@ class Labels(Sequence[str]):
         """Whether the names are the same, however they are kept."""
         return isinstance(other, Sequence) and len(self) == len(other) and all(map(eq, self, other))
 
-    __hash__ = None  # type: ignore[assignment]  # as a list has none
+    def __hash__(self) -> int:
+        return hash(tuple(self))
 
     def __contains__(self, label: object) -> bool:
         return isinstance(label, str) and self.find(label) is not None
