@@ -10,6 +10,7 @@ import copy
 import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from chainrule.differentiate.reading import Reading, formula_of_slope
 from chainrule.differentiate.reverse import times
@@ -109,16 +110,15 @@ class Reader:
         name = self._label(node, flat)
         uses = self.backward.uses(node, flat) if node is not self.model.loss else []
         products = numpy.concatenate([use.products for use in uses]) if uses else numpy.zeros(0)
-        gradient = math.fsum(products) if numpy.isfinite(products).all() else float(products.sum())
-        if node is self.model.loss:
-            gradient = 1.0
-        size = float(numpy.abs(products).sum())
+        gradient = 1.0 if node is self.model.loss else _total(products)
+        size = _total(numpy.abs(products))
         zero = int((products == 0).sum())
         most = min(terms, max(1, len(products) - zero))
-        order = numpy.argsort(-numpy.abs(products), kind="stable")[:most].tolist()
+        sizes = numpy.where(numpy.isnan(products), numpy.inf, numpy.abs(products))
+        order = numpy.argsort(-sizes, kind="stable")[:most].tolist()
         told = [self._term(name, node, flat, *_of(uses, place)) for place in order]
-        shown = float(numpy.abs(products[order]).sum())
-        rest = math.fsum(numpy.delete(products, order)) if len(order) < len(products) else 0.0
+        shown = _total(numpy.abs(products[order]))
+        rest = _total(numpy.delete(products, order))
         return Entry(
             name,
             float(entries(self.backward.values[node], numpy.array([flat]))[0]),
@@ -158,8 +158,8 @@ class Reader:
             node.fold.composite.notation if node.fold else getattr(node.primitive, "notation", ""),
             node.origin,
             len(uses.products),
-            float(uses.products.sum()),
-            float(numpy.abs(uses.products).sum()),
+            _total(uses.products),
+            _total(numpy.abs(uses.products)),
             bool((uses.slopes == 1.0).all()),
         )
 
@@ -236,6 +236,17 @@ def steps_of(node: Node, backward: Backward) -> tuple[str, ...]:
     working = [name for name in names if name not in MOVES]
     moving = [name for name in names if name not in ("reshape", "transpose", "broadcast")]
     return tuple(dict.fromkeys(working or moving or names))
+
+
+def _total(products: Any) -> float:
+    """The sum, rounded once; NaN or an infinity where IEEE arithmetic has that."""
+    import numpy
+
+    try:
+        return math.fsum(products)
+    except (OverflowError, ValueError):
+        with numpy.errstate(all="ignore"):
+            return float(products.sum())
 
 
 def _of(uses: Sequence[Uses], place: int) -> tuple[Uses, int]:

@@ -230,7 +230,7 @@ def explain(
     Examples:
       chainrule explain seed w7
       chainrule explain seed w1 w7 --format markdown
-      chainrule explain flowers "output.weight[0,3]" --terms 5 --depth 2
+      chainrule explain flowers w1 --terms 5 --depth 2
     """
     import chainrule.api as api
 

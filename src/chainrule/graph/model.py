@@ -164,12 +164,14 @@ class Model(Displayed):
         wanted = self._meant(name)
         if wanted in self.entry_of:
             return wanted
-        raise InputError(self._unknown(name, wanted))
+        raise InputError(self._unknown(name, wanted, self.entry_of))
 
     def quantity(self, name: str) -> str:
         """The entry of any quantity that `name` means. Raises: InputError with a did-you-mean."""
         wanted = self._meant(name)
-        return wanted if wanted in self.directory else self.resolve(name)
+        if wanted in self.directory:
+            return wanted
+        raise InputError(self._unknown(name, wanted, self.directory))
 
     def _meant(self, name: str) -> str:
         """The name of an entry, where it or its array was given by another of its names."""
@@ -178,9 +180,9 @@ class Model(Displayed):
         own = self.aliases.get(array, array) + bracket + index
         return self.aliases.get(wanted, own)
 
-    def _unknown(self, name: str, wanted: str) -> Fault:
-        """What is wrong with a name that no leaf entry has."""
-        array = self.entry_of.array(wanted) or self.entry_of.array(wanted.partition("[")[0])
+    def _unknown(self, name: str, wanted: str, known: Directory[Any]) -> Fault:
+        """What is wrong with a name that no entry has, of leaves or of all quantities."""
+        array = known.array(wanted) or known.array(wanted.partition("[")[0])
         if array is not None:
             sizes = "one number" if len(array.shape) == 1 else f"{len(array.shape)} numbers"
             return Fault(
@@ -193,24 +195,18 @@ class Model(Displayed):
             what = f'"{name}" is computed, not given'
         else:
             what = f'there is no number called "{name}"'
-        some = ", ".join(itertools.islice(self.entry_of, 8))
-        more = ", ..." if len(self.entry_of) > 8 else ""
+        if known is self.entry_of:
+            needs, names = "a name that the model gives a number", iter(known)
+        else:
+            needs, names = "an entry of a quantity", iter(known.names)
+        some = ", ".join(itertools.islice(names, 8))
+        more = "" if next(names, None) is None else ", ..."
         return Fault(
             "NameError",
             what,
-            needs=f"a name that the model gives a number: {some}{more}",
-            hint=closest(wanted, self._candidates(wanted)),
+            needs=f"{needs}: {some}{more}",
+            hint=closest(wanted, _candidates(wanted, known)),
         )
-
-    def _candidates(self, wanted: str) -> Iterable[str]:
-        """What somebody may have meant: of large arrays, the entry with the same numbers."""
-        if len(self.entry_of) <= MOST_COMPARED:
-            return self.entry_of
-        _, bracket, index = wanted.partition("[")
-        return [
-            name if self.entry_of.array(name) is None else f"{name}{bracket}{index}"
-            for name in self.entry_of.names
-        ]
 
     def with_values(self, changes: Mapping[str, float]) -> Model:
         """The same model with other numbers; the learning rate goes by its name too.
@@ -331,6 +327,16 @@ class Model(Displayed):
     def nodes(self) -> list[Node]:
         """Every node of the array graph, inputs first."""
         return topological(self.outputs)
+
+
+def _candidates(wanted: str, known: Directory[Any]) -> Iterable[str]:
+    """What somebody may have meant: of large arrays, the entry with the same numbers."""
+    if len(known) <= MOST_COMPARED:
+        return known
+    _, bracket, index = wanted.partition("[")
+    return [
+        name if known.array(name) is None else f"{name}{bracket}{index}" for name in known.names
+    ]
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

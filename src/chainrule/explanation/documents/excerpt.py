@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -31,6 +32,7 @@ from chainrule.explanation.excerpt import Chain, Entry, Excerpt, Term, Use
 from chainrule.explanation.messages import Words as Messages
 from chainrule.explanation.printers.unicode import pretty_number
 from chainrule.graph.node import Origin
+from chainrule.primitives import Symbol
 
 __all__ = ["DIGITS", "excerpt_document"]
 
@@ -117,7 +119,7 @@ class _Told:
 
     def ways(self, entry: Entry) -> list[Block]:
         """All paths to the loss, and the largest of them."""
-        if not entry.uses or self.choices.level == "brief":
+        if not entry.uses or self.choices.level == "brief" or not math.isfinite(entry.paths):
             return []
         share = abs(entry.gradient) / entry.paths if entry.paths else 1.0
         numbers = {"paths": self._number(entry.paths), "share": _about(share)}
@@ -162,7 +164,7 @@ class _Told:
         if self.choices.level != "brief":
             most = WRITTEN if self.choices.level == "full" else len(entry.terms)
             for term in entry.terms[:most]:
-                blocks += [Break(), *self._written(entry, term)]
+                blocks += self._written(entry, term)
         return blocks
 
     def _table(self, rows: list[tuple[Cell, ...]], *head: str) -> Table:
@@ -172,7 +174,7 @@ class _Told:
         """What a table of the largest terms leaves out, and whether they cancel."""
         if entry.zero:
             yield self.say("excerpt.zero", zero=f"{entry.zero:,}", count=f"{entry.count:,}")
-        if entry.count - entry.zero > len(entry.terms):
+        if entry.count - entry.zero > len(entry.terms) and math.isfinite(entry.size):
             share, rest = f"{entry.coverage:.1%}", self._number(entry.rest)
             yield self.say("excerpt.coverage", share=share, rest=rest)
         if entry.cancellation < CANCELS:
@@ -181,13 +183,16 @@ class _Told:
 
     def _written(self, entry: Entry, term: Term) -> list[Block]:
         """A term with its formula and numbers."""
+        tree = term.product.tree
+        if term.through == self.loss and tree == Symbol(f"d{self.loss}_d{entry.name}"):
+            return []  # its formula is too long to be written, and its number stands above
         slope = Derivative(term.through, entry.name)
         self.symbols[f"d{term.through}_d{entry.name}"] = partial(term.through, entry.name)
         left: Piece = slope
         if term.through != self.loss:
             self.symbols[f"d{self.loss}_d{term.through}"] = partial(self.loss, term.through)
             left = Series((Derivative(self.loss, term.through), slope))
-        return line_blocks(left, term.product, self.say, self.choices)
+        return [Break(), *line_blocks(left, term.product, self.say, self.choices)]
 
     # ------------------------------------------------------------------- chain, check
 

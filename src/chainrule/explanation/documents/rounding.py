@@ -6,6 +6,7 @@ An equals sign stays where the shown right side is what the shown numbers before
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -80,7 +81,7 @@ class _Rounding:
         return significant(value, self.digits)
 
     def _changes(self, value: float) -> bool:
-        return self.number(value) != value
+        return self.number(value) != value and not math.isnan(value)
 
     def _cell(self, cell: Cell) -> Cell:
         return self.number(cell) if isinstance(cell, float) else cell
