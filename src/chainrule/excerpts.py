@@ -21,6 +21,7 @@ from chainrule.errors import Fault, InputError
 from chainrule.explanation.derivation import Line, partial
 from chainrule.explanation.excerpt import Chain, Entry, Excerpt, Link, Term, Use
 from chainrule.graph.build import Builder
+from chainrule.graph.labels import Labels
 from chainrule.graph.model import Model
 from chainrule.graph.node import Node, inside, topological
 from chainrule.graph.passes.name import MOVES
@@ -153,7 +154,7 @@ class Reader:
         node = uses.use
         assert node.name is not None or node in self.model.labels
         return Use(
-            self._name(node),
+            self._names(node, uses.reading.found),
             steps_of(node, self.backward),
             node.fold.composite.notation if node.fold else getattr(node.primitive, "notation", ""),
             node.origin,
@@ -163,9 +164,12 @@ class Reader:
             bool((uses.slopes == 1.0).all()),
         )
 
-    def _name(self, node: Node) -> str:
-        """What a whole quantity is called."""
-        return node.name or self._label(node, 0).partition("[")[0]
+    def _names(self, node: Node, flats: Any) -> tuple[str, ...]:
+        """The array's name, or those of the entries where they have names of their own."""
+        labels = self.model.labels[node]
+        if isinstance(labels, Labels):
+            return (labels.name,)
+        return tuple(labels[flat] for flat in flats.tolist()) or (labels[0],)
 
     # --------------------------------------------------------------------- a term
 
@@ -189,7 +193,6 @@ class Reader:
         product = symbol if factors is written else f"{partial(self.loss, through)} · {symbol}"
         return Term(
             through,
-            self._name(uses.use),
             adjoint,
             Line(symbol, written, trace),
             Line(product, factors, trace),

@@ -48,7 +48,10 @@ HOW = {
     (True, True): "excerpt.unchanged.one",
     (True, False): "excerpt.unchanged.many",
 }
-"""How an entry stands in a quantity: whether it passes unchanged, and into one entry alone."""
+"""How an entry stands in a quantity: whether it passes unchanged, and into what is named."""
+
+MOST_NAMES = 5
+"""Entries with names of their own that are listed; of more, the first ones and the last."""
 
 CANCELS = 0.995
 """A gradient below this share of its terms' magnitudes is said to cancel."""
@@ -134,10 +137,14 @@ class _Told:
         return pretty_number(value if digits is None else significant(value, digits))
 
     def _use(self, use: Use) -> str:
-        key = HOW[use.unchanged, use.count == 1] if use.count else "excerpt.unread"
-        named = {"name": use.name, "steps": self.say.names(use.steps)}
+        is_named = len(use.names) == use.count
+        key = HOW[use.unchanged, is_named] if use.count else "excerpt.unread"
+        if key == "excerpt.formula.one" and use.count > 1:
+            key = "excerpt.formula.some"
+        names = use.names if len(use.names) <= MOST_NAMES else (*use.names[:3], "…", use.names[-1])
+        named = {"name": self.say.names(names), "steps": self.say.names(use.steps)}
         text = self.say(key, count=f"{use.count:,}", **named)
-        place = self.say.names(_places(use.origin, use.name))
+        place = self.say.names(_places(use.origin, use.names[0]))
         return self.say("excerpt.place", text=text, place=place) if place else text
 
     # ------------------------------------------------------------------------- terms
