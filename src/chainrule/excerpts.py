@@ -122,7 +122,7 @@ class Reader:
         rest = _total(numpy.delete(products, order))
         return Entry(
             name,
-            float(entries(self.backward.values[node], numpy.array([flat]))[0]),
+            float(entries(self.backward.value(node), numpy.array([flat]))[0]),
             gradient,
             tuple(map(self._use, uses)),
             tuple(told),

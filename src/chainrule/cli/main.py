@@ -230,13 +230,15 @@ def explain(
     Examples:
       chainrule explain seed w7
       chainrule explain seed w1 w7 --format markdown
-      chainrule explain flowers w1 --terms 5 --depth 2
+      chainrule explain flowers w7 --terms 3 --depth 2 --format markdown
     """
     import chainrule.api as api
 
     chosen = _format(form, output, as_json, LINES)
     loaded = _load(model, **choices)
     if chosen == "jsonl":
+        if terms is not None or depth is not None:
+            raise click.UsageError("jsonl is of whole derivations: give no --terms, no --depth")
         _stream(api.derivations(loaded, parameters, order=order), output)
         return
     answer = api.explain(loaded, parameters, order=order, terms=terms, depth=depth)

@@ -158,7 +158,8 @@ class _Told:
                 for term in entry.terms
             ]
             is_whole = entry.count - entry.zero <= len(rows)
-            label = "excerpt.terms" if is_whole else "excerpt.largest"
+            largest = "excerpt.largest" if len(rows) > 1 else "excerpt.largest.one"
+            label = "excerpt.terms" if is_whole else largest
             text = say(label, shown=len(rows), count=f"{entry.count:,}")
             blocks += [
                 Break(),
@@ -211,9 +212,9 @@ class _Told:
         ]
         if len(rows) > MOST_LINKS:
             half = MOST_LINKS // 2
-            left_out = (say("more", count=len(rows) - 2 * half), "", "")
+            left_out = (say("more", count=f"{len(rows) - 2 * half:,}"), "", "")
             rows = [*rows[:half], left_out, *rows[-half:]]
-        text = say(key, count=len(links), product=self._number(chain.product))
+        text = say(key, count=f"{len(links):,}", product=self._number(chain.product))
         return [
             Break(),
             Paragraph(text),

@@ -94,7 +94,8 @@ class _Rounding:
             piece, exact = self._piece(right.piece)
             sign: Literal["=", "≈"] = "=" if right.sign == "=" and exact else "≈"
             if isinstance(piece, Number) and before is not None:
-                sign = "=" if significant(before, CLOSE) == significant(piece.value, CLOSE) else "≈"
+                near = significant(before, CLOSE) == significant(piece.value, CLOSE)
+                sign = "=" if near or (math.isnan(before) and math.isnan(piece.value)) else "≈"
             before = _value(piece)
             yield Right(piece, sign)
 
