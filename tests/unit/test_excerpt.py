@@ -393,6 +393,22 @@ EXAMPLES: dict[str, Any] = {
     "flowers": lambda: explained(cr.load("flowers"), "w1", "length[0]", terms=2, depth=2),
     "torch": lambda: explained(imported(), "fc.weight[1,2]", "x[0,1]", terms=2, depth=2),
 }
+
+
+def several() -> Excerpt:
+    """Enough entries for a page to have a table of contents."""
+    names = (
+        "fc.weight[1,2]",
+        "fc.bias[0]",
+        "norm.bias[2]",
+        "norm[0,1]",
+        "norm.weight[1]",
+        "x[0,1]",
+        "norm.sqrt[0,0]",
+    )
+    return explained(imported(), *names, depth=3)
+
+
 each_example = pytest.mark.parametrize("example", EXAMPLES)
 each_language = pytest.mark.parametrize("language", LANGUAGES)
 

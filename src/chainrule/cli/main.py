@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from chainrule.errors import ChainruleError, Fault, InputError, printable
+from chainrule.errors import ChainruleError, Fault, InputError, NumericError, printable
 from chainrule.explanation.documents.choices import LEVELS, Choices, Level
 from chainrule.explanation.documents.formats import DOCUMENTS
 
@@ -229,7 +229,6 @@ def explain(
     \b
     Examples:
       chainrule explain seed w7
-      chainrule explain seed w1 w7 --format markdown
       chainrule explain flowers w7 --terms 3 --depth 2 --format markdown
     """
     import chainrule.api as api
@@ -245,6 +244,10 @@ def explain(
     _deliver(answer, loaded, chosen, output, lang, Choices(level, digits))
     if any(checks.get("verdict") == "disagrees" for checks in answer.checks):
         raise SystemExit(1)
+    for name, gradient in getattr(answer, "gradients", {}).items():
+        if not math.isfinite(gradient):
+            what = f"the derivative by {name} is {gradient}"
+            raise NumericError(Fault("NumericError", what, needs="finite numbers"))
 
 
 @command.command(epilog=STATUS)

@@ -161,6 +161,11 @@ class Excerpt(Displayed):
         """The check of each entry."""
         return tuple(item.checks for item in self.entries)
 
+    @property
+    def gradients(self) -> Mapping[str, float]:
+        """The gradient of each entry, by its name."""
+        return {item.name: item.gradient for item in self.entries}
+
     def open(self, *names: str, **choices: Any) -> Excerpt:
         """The entries of these names, of any quantity; `choices` are those of `explain`.
 
