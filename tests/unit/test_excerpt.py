@@ -30,6 +30,7 @@ from chainrule.explanation.messages import LANGUAGES, Language
 from chainrule.explanation.messages import Words as Messages
 from chainrule.graph.build import Builder
 from chainrule.graph.model import LeafValue, Model
+from chainrule.graph.node import Origin
 
 SEED = cr.load("seed")
 
@@ -133,6 +134,25 @@ def test_entries_with_names_of_their_own_are_named() -> None:
     assert use.names == ("net_h1", "net_h2", "net_h3")
     text = printed(explained(SEED, "l1"))
     assert "It stands in the formulas of net_h1, net_h2, net_h3 (linear, add)." in text
+
+
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ("/home/me/net.py", " [block, net.py:7]"),
+        ("C:\\me\\net.py", " [block, net.py:7]"),
+        ("<stdin>", " [block]"),
+        ("<doctest torch.md[0]>", " [block]"),
+        ("/tmp/ipykernel_11/22.py", " [block]"),
+        ("", " [block]"),
+    ],
+)
+def test_where_a_quantity_stands(place: str, shown: str) -> None:
+    excerpt = explained(summed(1.0), "w")
+    (found,) = excerpt.entries
+    use = replace(found.uses[0], origin=Origin(place, 7, "block"))
+    text = printed(replace(excerpt, entries=(replace(found, uses=(use,)),)))
+    assert f"It passes unchanged into z (mul).{shown}\n" in text
 
 
 def test_what_nothing_takes() -> None:

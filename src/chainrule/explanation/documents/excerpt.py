@@ -232,8 +232,9 @@ def _places(origin: Origin | None, name: str) -> Iterator[str]:
         return
     if origin.module and origin.module != name:
         yield origin.module
-    if origin.place:
-        file = origin.place.replace("\\", "/").rpartition("/")[2]
+    *folders, file = origin.place.replace("\\", "/").split("/")
+    is_cell = file.startswith("<") or any(name.startswith("ipykernel_") for name in folders[-1:])
+    if file and not is_cell:  # what was typed at a prompt or in a notebook is in no file
         yield file if origin.line is None else f"{file}:{origin.line}"
 
 
