@@ -210,7 +210,7 @@ class _Told:
         rows: list[tuple[Cell, ...]] = [
             (Name(link.name), link.slope, link.product) for link in links
         ]
-        if len(rows) > MOST_LINKS:
+        if len(rows) > MOST_LINKS + 1:  # a row that says of one left out is no shorter
             half = MOST_LINKS // 2
             left_out = (say("more", count=f"{len(rows) - 2 * half:,}"), "", "")
             rows = [*rows[:half], left_out, *rows[-half:]]
