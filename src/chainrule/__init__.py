@@ -36,6 +36,7 @@ _HOME = {
     "source": "chainrule.api",
     "step": "chainrule.api",
     "var": "chainrule.frontends.expression",
+    "why": "chainrule.api",
     "write": "chainrule.display",
 }
 __all__ = sorted(_HOME)

@@ -1,4 +1,4 @@
-"""What chainrule does, as functions: load, show, explain, article, step, plot, check, source.
+"""What chainrule does, as functions: load, show, explain, why, article, step, plot, check, source.
 
 Each command of the command line is one of these and a way to print its answer.
 """
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from chainrule.explanation.article import Article
     from chainrule.explanation.excerpt import Excerpt
     from chainrule.explanation.messages import Language
+    from chainrule.explanation.why import Why, WhyMap
     from chainrule.frontends.expression import Expression
     from chainrule.frontends.files import Kind, Source
     from chainrule.train.epochs import Epochs
@@ -59,6 +60,7 @@ __all__ = [
     "source",
     "step",
     "updated_text",
+    "why",
 ]
 
 
@@ -243,14 +245,58 @@ def explain(
     asked = wrt if parameters is None else parameters
     names = [asked] if isinstance(asked, str) else asked
     if terms is not None or depth is not None or not _is_spelt_out(model):
-        from chainrule.excerpts import DEPTH, TERMS, Reader
-
         if not names:
             raise InputError(_nothing_asked(model))
-        reader = Reader(model)
-        return reader.excerpt(names, terms=terms or TERMS, depth=depth or DEPTH, checked=checked)
-    workings = Workings(model, model.resolve_all(names or model.trained), order or model.order)
-    return workings.explanation(checked)
+        return _excerpt(model, names, terms, depth, checked)
+    chosen = model.resolve_all(names or model.trained)
+    try:
+        return Workings(model, chosen, order or model.order).explanation(checked)
+    except InputError as error:
+        if not names or any(fault.kind != "SizeError" for fault in error.faults):
+            raise
+    return _excerpt(model, names, terms, depth, checked)
+
+
+def _excerpt(
+    model: Model, names: Sequence[str], terms: int | None, depth: int | None, checked: bool
+) -> Excerpt:
+    from chainrule.excerpts import DEPTH, TERMS, Reader
+
+    reader = Reader(model)
+    return reader.excerpt(names, terms=terms or TERMS, depth=depth or DEPTH, checked=checked)
+
+
+def why(
+    model: Any,
+    parameter: Any = None,
+    *,
+    wrt: str | None = None,
+    loss: Any = None,
+    targets: Any = None,
+    seed: int = 0,
+) -> Why | WhyMap:
+    """Why the derivative of the loss by the entry `parameter` is what it is.
+
+    It is not connected, frozen, stopped, masked, saturated, cancelled, multiplied by zero,
+    vanishing, exploding, not finite, or ordinary; the answer has the evidence, with its place.
+    Of the name of a whole array, or without one, the answer is a map: how many entries have
+    which reason.
+
+    Of a PyTorch module the second argument are the module's own, and `wrt` is the entry:
+    `why(module, args, loss=..., wrt="fc1.weight[0,3]")`; `loss`, `targets` and `seed` are those
+    of `from_torch`.
+
+    Raises: InputError for an unknown name.
+
+    Example:
+        >>> why(load("seed"), "w7").cause
+        'ordinary'
+    """
+    from chainrule.reasons import why as found
+
+    if _is_module(model):
+        model, parameter = from_torch(model, parameter, loss=loss, targets=targets, seed=seed), None
+    return found(_model(model), wrt if parameter is None else parameter)
 
 
 def from_torch(
@@ -495,6 +541,7 @@ def check(model: Model | Expression) -> Report:
     from chainrule.verify.report import check_gradient
 
     model = _model(model)
+    names = model.trained
     _check_forward(model)
     found = gradient(model)
     for name, value in found.entries.items():
@@ -507,7 +554,7 @@ def check(model: Model | Expression) -> Report:
                     hint=f"`chainrule explain` of {name} names the first factor that is not",
                 )
             )
-    return check_gradient(model, found.entries, model.trained)
+    return check_gradient(model, found.entries, names)
 
 
 def source(

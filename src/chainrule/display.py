@@ -36,10 +36,12 @@ from chainrule.explanation.documents.fragment import fragment
 from chainrule.explanation.documents.markdown import markdown
 from chainrule.explanation.documents.mathjax import mathjax
 from chainrule.explanation.documents.terminal import terminal_rows
+from chainrule.explanation.documents.why import why_document, why_map_document
 from chainrule.explanation.excerpt import Excerpt
 from chainrule.explanation.messages import Language, Words, language_of
 from chainrule.explanation.schema import Explanation
 from chainrule.explanation.values import Values
+from chainrule.explanation.why import Why, WhyMap
 from chainrule.frontends.expression import Expression
 from chainrule.graph.formulas import formula_of
 from chainrule.graph.model import Model
@@ -139,6 +141,8 @@ WRITTEN: dict[type, Callable[[Any, Words, Choices], Document]] = {
     Article: article_document,
     Explanation: explanation_document,
     Excerpt: excerpt_document,
+    Why: why_document,
+    WhyMap: why_map_document,
 }
 """What can be written to a file."""
 
@@ -146,6 +150,8 @@ DOCUMENTS: dict[type, Callable[[Any, Words], Document]] = {
     Article: article_document,
     Explanation: explanation_document,
     Excerpt: excerpt_document,
+    Why: why_document,
+    WhyMap: why_map_document,
     Derivation: _derivation,
     Values: values_document,
     Steps: steps_document,

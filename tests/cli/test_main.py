@@ -43,7 +43,7 @@ from cli.invoking import (
 COMMANDS = ("show", "explain", "article", "step", "check")
 """Those that answer in words and numbers."""
 
-EVERY = (*COMMANDS, "source")
+EVERY = (*COMMANDS, "source", "why")
 SCHEMAS = {
     "show": "chainrule.values/1",
     "explain": "chainrule.derivation/1",
@@ -683,7 +683,11 @@ def test_largest_terms_that_are_not_finite_are_printed_and_end_with_status_3(
     done = invoke("explain", "root.txt", "a", "--terms", "2")
     assert done.status == 3
     assert "∂E/∂a" in done.out
-    assert done.err == "NumericError: the derivative by a is inf\n  needs: finite numbers\n"
+    assert done.err == (
+        "NumericError: the derivative by a is inf\n"
+        "  needs: finite numbers\n"
+        "  try: `chainrule why` of a tells where that comes from\n"
+    )
 
 
 def test_show_prints_what_is_not_finite_as_json(folder: Path) -> None:

@@ -25,6 +25,7 @@ OF_COMMAND = {
     "article": "article",
     "step": "step",
     "check": "check",
+    "why": "why",
 }
 
 NAMES = [*OF_COMMAND.values(), "derivations", "excerpt"]

@@ -25,6 +25,7 @@ from chainrule.graph.build import Builder
 from chainrule.graph.model import Model
 from chainrule.graph.passes.unroll import entry_labels, unroll
 from chainrule.primitives import REGISTRY, Linear, Pointwise, Select
+from chainrule.workings import Workings
 
 COUNT = 240
 every_network = pytest.mark.parametrize("seed", range(budgeted(COUNT)))
@@ -234,10 +235,14 @@ def test_a_way_that_is_too_long_is_counted_before_it_is_spelt_out(
 ):
     monkeypatch.setattr(reference, "LIMIT", 0)
     monkeypatch.setattr(models, "UNROLL_LIMIT", 10)
+    model = cr.load("seed")
     with pytest.raises(InputError) as caught:
-        api.explain(cr.load("seed"), ["w1"])
+        Workings(model, ["w1"], "simultaneous")
     assert str(caught.value) == (
         "SizeError: more than 10 scalar steps lead from what is asked to the loss\n"
         "  needs: at most 10 to be written out step by step\n"
         "  try: ask for fewer parameters, or for some nearer to the loss"
     )
+    excerpt = api.explain(model, ["w1"])  # which reads the entry without spelling it out
+    assert isinstance(excerpt, cr.Excerpt)
+    assert excerpt.entries[0].gradient == 0.012267816402833432

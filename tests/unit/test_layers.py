@@ -31,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "train": GRAPH | {"differentiate", "engines"},
     "workings": GRAPH | {"differentiate", "explanation", "engines", "verify"},
     "excerpts": GRAPH | {"differentiate", "explanation", "engines", "verify"},
+    "reasons": GRAPH | {"differentiate", "explanation", "engines"},
     "streamed": GRAPH | {"differentiate", "explanation", "engines", "wire", "workings"},
     "api": GRAPH
     | {
@@ -45,6 +46,7 @@ ALLOWED: dict[str, set[str]] = {
         "workings",
         "streamed",
         "excerpts",
+        "reasons",
         "importers",
     },
     "display": GRAPH | {"api", "frontends", "explanation", "engines", "verify", "train"},

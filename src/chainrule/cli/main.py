@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from chainrule.explanation.excerpt import Excerpt
     from chainrule.explanation.messages import Language, Words
     from chainrule.explanation.schema import Explanation
+    from chainrule.explanation.why import Why, WhyMap
     from chainrule.graph.model import Model
 
 __all__ = ["command", "run"]
@@ -135,12 +136,15 @@ order_option = click.option(
 )
 
 
-def document_options(*more: str) -> Callable[[Command], Command]:
-    """What every command takes that writes a document, in `more` formats than most."""
+def document_options(*more: str, ordered: bool = True) -> Callable[[Command], Command]:
+    """What every command takes that writes a document, in `more` formats than most.
+
+    Of an `ordered` one the order of the update is asked too.
+    """
 
     def decorated(function: Command) -> Command:
         for decorate in (
-            order_option,
+            *((order_option,) if ordered else ()),
             level_option,
             click.option(
                 "--format",
@@ -247,7 +251,42 @@ def explain(
     for name, gradient in getattr(answer, "gradients", {}).items():
         if not math.isfinite(gradient):
             what = f"the derivative by {name} is {gradient}"
-            raise NumericError(Fault("NumericError", what, needs="finite numbers"))
+            hint = f"`chainrule why` of {name} tells where that comes from"
+            raise NumericError(Fault("NumericError", what, needs="finite numbers", hint=hint))
+
+
+@command.command(epilog=STATUS)
+@answer_options
+@model_options
+@click.argument("wrt", metavar="[PARAMETER]", required=False)
+@document_options(ordered=False)
+def why(
+    model: str,
+    wrt: str | None,
+    form: str | None,
+    output: str | None,
+    as_json: bool,
+    lang: Any,
+    digits: int | None,
+    level: Level,
+    **choices: Any,
+) -> None:
+    """Why a gradient is zero, not finite, lost on its way, or nothing of that.
+
+    PARAMETER is an entry, w7 or "fc1.weight[3,1]", whose reason is told with the evidence; or
+    an array, of whose entries a map is made.  Without it the map is of all parameters.
+
+    \b
+    Examples:
+      chainrule why seed w7
+      chainrule why net.toml --json
+    """
+    import chainrule.api as api
+
+    chosen = _format(form, output, as_json)
+    loaded = _load(model, **choices)
+    answer = api.why(loaded, wrt)
+    _deliver(answer, loaded, chosen, output, lang, Choices(level, digits))
 
 
 @command.command(epilog=STATUS)
@@ -547,7 +586,7 @@ def _stream(lines: Iterable[str], output: str | None) -> None:
 
 
 def _deliver(
-    result: Explanation | Excerpt | Article,
+    result: Explanation | Excerpt | Why | WhyMap | Article,
     model: Model,
     form: str,
     output: str | None,
@@ -579,11 +618,20 @@ def _write(content: str | bytes, output: str | None) -> None:
 
 
 def _composed(
-    result: Explanation | Excerpt | Article, lang: Language | None, choices: Choices
+    result: Explanation | Excerpt | Why | WhyMap | Article, lang: Language | None, choices: Choices
 ) -> Document:
     from chainrule.explanation.excerpt import Excerpt
     from chainrule.explanation.schema import Explanation
+    from chainrule.explanation.why import Why, WhyMap
 
+    if isinstance(result, Why):
+        from chainrule.explanation.documents.why import why_document
+
+        return why_document(result, _words(lang), choices)
+    if isinstance(result, WhyMap):
+        from chainrule.explanation.documents.why import why_map_document
+
+        return why_map_document(result, _words(lang), choices)
     if isinstance(result, Excerpt):
         from chainrule.explanation.documents.excerpt import excerpt_document
 

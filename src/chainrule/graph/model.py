@@ -6,9 +6,9 @@ hourglass starts here.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
-import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,6 +32,9 @@ _DIGITS = re.compile(r"([0-9]+)")
 
 MOST_COMPARED = 10_000
 """Names up to which all are compared with one that is not known."""
+
+MOST_NAMED = 2_000_000
+"""Trained entries up to which all are listed by their names."""
 
 UNROLL_LIMIT = 1_000_000
 """The most scalar steps that are spelt out; a larger model is run as arrays only."""
@@ -58,12 +61,13 @@ class Framework:
     """The framework that a model came from, which is asked for its own gradient.
 
     `gradient(name)` is its derivative of the loss by the whole array of that leaf, in the
-    leaf's shape.
+    leaf's shape.  `largest` is the largest number of the narrowest format that it computes in.
     """
 
     name: str
     version: str
     gradient: Callable[[str], Any]
+    largest: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class LeafValue:
     @property
     def entries(self) -> list[tuple[str, float]]:
         """Names and numbers as one lists them: w7, w8, w9, w10, however they are laid out."""
-        pairs = list(zip(self.labels, self.values, strict=True))
+        pairs = list(zip(self.labels, map(float, self.values), strict=True))
         return sorted(pairs, key=lambda pair: _natural(pair[0])) if len(pairs) < 1000 else pairs
 
 
@@ -130,7 +134,20 @@ class Model(Displayed):
 
     @property
     def trained(self) -> tuple[str, ...]:
-        """The names of the entries that an update changes, leaf by leaf."""
+        """The names of the entries that an update changes, leaf by leaf.
+
+        Raises: InputError where nobody could read them all.
+        """
+        count = sum(len(leaf.values) for leaf in self.leaves if leaf.trained)
+        if count > MOST_NAMED:
+            raise InputError(
+                Fault(
+                    "SizeError",
+                    f"the model trains {count:,} numbers",
+                    needs=f"at most {MOST_NAMED:,} to be taken one by one",
+                    hint="ask for the entries that matter, or for the reasons of a whole tensor",
+                )
+            )
         return tuple(name for leaf in self.leaves if leaf.trained for name, _ in leaf.entries)
 
     def resolve_all(self, names: Iterable[str]) -> list[str]:
@@ -157,7 +174,7 @@ class Model(Displayed):
     def value(self, name: str) -> float:
         """The number of one leaf entry. Raises: InputError when there is no such leaf."""
         leaf, flat = self.entry_of[self.resolve(name)]
-        return self.leaves[leaf].values[flat]
+        return float(self.leaves[leaf].values[flat])
 
     def resolve(self, name: str) -> str:
         """The leaf entry that `name` means. Raises: InputError with a did-you-mean."""
@@ -195,12 +212,11 @@ class Model(Displayed):
             what = f'"{name}" is computed, not given'
         else:
             what = f'there is no number called "{name}"'
-        if known is self.entry_of:
-            needs, names = "a name that the model gives a number", iter(known)
-        else:
-            needs, names = "an entry of a quantity", iter(known.names)
-        some = ", ".join(itertools.islice(names, 8))
-        more = "" if next(names, None) is None else ", ..."
+        is_given = known is self.entry_of
+        needs = "a name that the model gives a number" if is_given else "an entry of a quantity"
+        is_listed = is_given and len(known) <= MOST_COMPARED
+        names = list(known) if is_listed else known.names
+        some, more = ", ".join(names[:8]), ", ..." if len(names) > 8 else ""
         return Fault(
             "NameError",
             what,
@@ -215,7 +231,7 @@ class Model(Displayed):
         """
         faults: list[Fault] = []
         rate = self.learning_rate
-        values: dict[int, list[float]] = {}
+        values: dict[int, Any] = {}
         for name, value in changes.items():
             if not math.isfinite(value):
                 faults.append(Fault("ValueError", f"{name} = {value}", needs="a finite number"))
@@ -229,7 +245,10 @@ class Model(Displayed):
             except InputError as error:
                 faults.extend(error.faults)
                 continue
-            values.setdefault(leaf, list(self.leaves[leaf].values))[flat] = value
+            own = self.leaves[leaf].values
+            if leaf not in values:
+                values[leaf] = list(own) if isinstance(own, tuple) else copy.copy(own)
+            values[leaf][flat] = value
         if faults:
             raise InputError(*faults)
         return self.with_leaves(values, rate)
@@ -237,13 +256,17 @@ class Model(Displayed):
     def with_leaves(
         self, values: Mapping[int, Sequence[float]], learning_rate: float | None = None
     ) -> Model:
-        """The same graph with other numbers for whole leaves, by their place."""
+        """The same graph with other numbers for whole leaves, by their place.
+
+        The framework that it came from knows nothing of these.
+        """
         leaves = tuple(
-            dataclasses.replace(leaf, values=tuple(values[number])) if number in values else leaf
+            dataclasses.replace(leaf, values=_kept(values[number])) if number in values else leaf
             for number, leaf in enumerate(self.leaves)
         )
         rate = self.learning_rate if learning_rate is None else learning_rate
-        changed = dataclasses.replace(self, leaves=leaves, learning_rate=rate)
+        framework = None if values else self.framework
+        changed = dataclasses.replace(self, leaves=leaves, learning_rate=rate, framework=framework)
         for name in ("labels", "directory", "unrolled", "scalar_size"):  # the graph is the same
             if name in self.__dict__:
                 changed.__dict__[name] = self.__dict__[name]
@@ -337,6 +360,11 @@ def _candidates(wanted: str, known: Directory[Any]) -> Iterable[str]:
     return [
         name if known.array(name) is None else f"{name}{bracket}{index}" for name in known.names
     ]
+
+
+def _kept(values: Sequence[float]) -> Sequence[float]:
+    """Numbers as a leaf keeps them: a list becomes a tuple, an array stays one."""
+    return tuple(values) if isinstance(values, list) else values
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -61,24 +61,29 @@ class Checked:
 class Differences:
     """The loss as a function of one perturbation at a time.
 
+    `prepared(given)` is the program of the loss beyond the nodes `given`, and
     `perturbed(direction, amount)` gives the leaves' values moved by `amount`
-    along `direction`, an entry or a vector over all of them.
+    along `direction`, an entry or a vector over all of them.  What is stopped on purpose
+    keeps the value that it has.
     """
 
     def __init__(
         self,
-        program: Program,
+        prepared: Callable[[Iterable[Node]], Program],
         loss: Node,
         perturbed: Callable[[Any, complex | float], Mapping[Node, Any]],
         kernels: Which,
         here: Mapping[Node, Any],
     ) -> None:
-        self._program = program
+        program = prepared(())
         self._loss = loss
         self._perturbed = perturbed
         self._kernels: Which = kernels
         self._here = program.run(here)
-        records = [(step[0], step[0].primitive) for step in program.steps]
+        stops = [node for node, *_ in program.steps if node.primitive.name == "stop"]
+        self._held = {node: self._here[node] for node in stops}
+        self._program = prepared(stops) if stops else program
+        records = [(step[0], step[0].primitive) for step in self._program.steps]
         self._kinked = [
             node
             for node, record in records
@@ -113,7 +118,7 @@ class Differences:
         return Checked(name, gradient, stepped, central, error, verdict)
 
     def _run(self, direction: Any, amount: complex | float) -> dict[Node, Any]:
-        return self._program.run(self._perturbed(direction, amount))
+        return self._program.run({**self._perturbed(direction, amount), **self._held})
 
     def _run_disturbed(self, direction: Any, amount: complex | float, seed: int) -> Any:
         """The loss, each step's result off by a rounding, in a direction drawn anew."""
@@ -122,7 +127,8 @@ class Differences:
         def disturb(value: Any) -> Any:
             return value * (1 + drawn.choice((-ROUNDING, ROUNDING)))
 
-        run = self._program.run_disturbed(self._perturbed(direction, amount), disturb)
+        given = {**self._perturbed(direction, amount), **self._held}
+        run = self._program.run_disturbed(given, disturb)
         return run[self._loss]
 
     def _centrals(self, direction: Any, step: float) -> Iterator[float]:
@@ -213,22 +219,26 @@ def scalar_differences(model: Model) -> tuple[Differences, dict[Node, float]]:
     """Over the unrolled graph, by the reference engine: a direction is a scalar leaf."""
     leaves = reference.leaf_values(model)
     loss = model.unrolled.entries[model.loss][0]
-    program = reference.program([loss])
+
+    def prepared(given: Iterable[Node]) -> Program:
+        return reference.program([loss], given)
 
     def perturbed(leaf: Node, amount: complex | float) -> Mapping[Node, Any]:
         return {**leaves, leaf: leaves[leaf] + amount}
 
-    return Differences(program, loss, perturbed, "scalar_kernel", leaves), leaves
+    return Differences(prepared, loss, perturbed, "scalar_kernel", leaves), leaves
 
 
 def array_differences(model: Model) -> Differences:
     """Over the array graph, by the NumPy engine: a direction is a list of (leaf, array)."""
     leaves = arrays.leaf_arrays(model)
-    program = arrays.program([model.loss])
+
+    def prepared(given: Iterable[Node]) -> Program:
+        return arrays.program([model.loss], given)
 
     def perturbed(
         direction: Iterable[tuple[Node, Any]], amount: complex | float
     ) -> Mapping[Node, Any]:
         return {**leaves, **{node: leaves[node] + amount * vector for node, vector in direction}}
 
-    return Differences(program, model.loss, perturbed, "array_kernel", leaves)
+    return Differences(prepared, model.loss, perturbed, "array_kernel", leaves)

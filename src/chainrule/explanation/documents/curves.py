@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from chainrule.train.history import History
     from chainrule.train.steps import Steps
 
-__all__ = ["Curve", "Curves", "Scale", "curves", "scale_of", "sparkline", "steps_title"]
+__all__ = ["Curve", "Curves", "Scale", "bar", "curves", "scale_of", "sparkline", "steps_title"]
 
 DECADES = 2.0
 """Powers of ten that the losses span where their scale is logarithmic."""
@@ -25,6 +25,9 @@ DECADES = 2.0
 MOST_BARS = 40
 MOST_LINES = 12
 """Parameters that can be told apart when each has a line."""
+
+LONGEST = 12
+"""Blocks of the longest bar that lies."""
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -86,6 +89,11 @@ def sparkline(values: Sequence[float], scale: Scale) -> str:
     places = (number * (len(values) - 1) // (count - 1) for number in range(count))
     shares = (scale.share(values[place]) for place in places)
     return "".join(BARS[round(share * (len(BARS) - 1))] for share in shares)
+
+
+def bar(value: float, scale: Scale) -> str:
+    """A row of blocks, as long as the place of a number in the range; at least one."""
+    return "█" * max(1, round(scale.share(value) * LONGEST))
 
 
 def steps_title(taken: Steps, say: Words) -> str:

@@ -81,7 +81,7 @@ class _Rounding:
         return significant(value, self.digits)
 
     def _changes(self, value: float) -> bool:
-        return self.number(value) != value and not math.isnan(value)
+        return value == value and self.number(value) != value  # NaN stays NaN
 
     def _cell(self, cell: Cell) -> Cell:
         return self.number(cell) if isinstance(cell, float) else cell

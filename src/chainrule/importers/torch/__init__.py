@@ -56,6 +56,15 @@ def from_torch(
     _check_installed()
     from chainrule.importers.torch.follow import follow
 
+    if loss is None:
+        raise InputError(
+            Fault(
+                "OptionError",
+                "no loss was given",
+                needs="a function of the module's output, a loss module, or a name",
+                hint='loss="cross_entropy" with targets, or loss=lambda output: output.sum()',
+            )
+        )
     return follow(module, args, dict(kwargs or {}), loss, targets, seed, _caller())
 
 

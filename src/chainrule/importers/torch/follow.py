@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -110,8 +111,14 @@ class _Follower:
             tuple(self.quantities),
             aliases=self.aliases,
             dtype=self.dtype,
-            framework=Framework("PyTorch", torch.__version__, own),
+            framework=Framework("PyTorch", torch.__version__, own, self._largest()),
         )
+
+    def _largest(self) -> float:
+        """The largest number of the narrowest format among the leaves."""
+        tensors = (tensor for _, tensor in self.places.values())
+        formats = {tensor.dtype for tensor in tensors if _is_floating(tensor)}
+        return min((torch.finfo(own).max for own in formats), default=math.inf)
 
     # -------------------------------------------------------------------------- leaves
 
