@@ -21,6 +21,7 @@ from chainrule.explanation.values import (
     raise_non_finite,
     values_of,
 )
+from chainrule.graph.labels import Labels
 from chainrule.graph.model import Model, Order
 from chainrule.graph.passes.unroll import quantities
 from chainrule.graph.trace import Trace
@@ -328,12 +329,19 @@ def _is_spelt_out(model: Model) -> bool:
 
 
 def _nothing_asked(model: Model) -> Fault:
-    some = [leaf.node.name or "" for leaf in model.leaves if leaf.trained]
+    trained = [leaf.labels for leaf in model.leaves if leaf.trained]
+    first = f"an entry of a parameter, as in {trained[0][0]}" if trained else "the name of an entry"
+    names = [
+        name
+        for labels in trained
+        for name in ((labels.name,) if isinstance(labels, Labels) else labels)
+    ]
+    more = ", ..." if len(names) > 8 else ""
     return Fault(
         "ValueError",
         f"the model has {model.scalar_size:,} scalar steps, and no entry was asked for",
-        needs='an entry of a parameter, as in wrt="' + f'{some[0]}[0]"' if some else "an entry",
-        hint=f"its parameters: {', '.join(some[:8])}{', ...' if len(some) > 8 else ''}",
+        needs=first,
+        hint=f"its parameters: {', '.join(names[:8])}{more}" if names else "",
     )
 
 

@@ -10,6 +10,7 @@ import copy
 import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from chainrule.differentiate.reading import Reading, formula_of_slope
 from chainrule.differentiate.reverse import times
@@ -20,6 +21,7 @@ from chainrule.errors import Fault, InputError
 from chainrule.explanation.derivation import Line, partial
 from chainrule.explanation.excerpt import Chain, Entry, Excerpt, Link, Term, Use
 from chainrule.graph.build import Builder
+from chainrule.graph.labels import Labels
 from chainrule.graph.model import Model
 from chainrule.graph.node import Node, inside, topological
 from chainrule.graph.passes.name import MOVES
@@ -109,19 +111,18 @@ class Reader:
         name = self._label(node, flat)
         uses = self.backward.uses(node, flat) if node is not self.model.loss else []
         products = numpy.concatenate([use.products for use in uses]) if uses else numpy.zeros(0)
-        gradient = math.fsum(products) if numpy.isfinite(products).all() else float(products.sum())
-        if node is self.model.loss:
-            gradient = 1.0
-        size = float(numpy.abs(products).sum())
+        gradient = 1.0 if node is self.model.loss else _total(products)
+        size = _total(numpy.abs(products))
         zero = int((products == 0).sum())
         most = min(terms, max(1, len(products) - zero))
-        order = numpy.argsort(-numpy.abs(products), kind="stable")[:most].tolist()
+        sizes = numpy.where(numpy.isnan(products), numpy.inf, numpy.abs(products))
+        order = numpy.argsort(-sizes, kind="stable")[:most].tolist()
         told = [self._term(name, node, flat, *_of(uses, place)) for place in order]
-        shown = float(numpy.abs(products[order]).sum())
-        rest = math.fsum(numpy.delete(products, order)) if len(order) < len(products) else 0.0
+        shown = _total(numpy.abs(products[order]))
+        rest = _total(numpy.delete(products, order))
         return Entry(
             name,
-            float(entries(self.backward.values[node], numpy.array([flat]))[0]),
+            float(entries(self.backward.value(node), numpy.array([flat]))[0]),
             gradient,
             tuple(map(self._use, uses)),
             tuple(told),
@@ -153,19 +154,22 @@ class Reader:
         node = uses.use
         assert node.name is not None or node in self.model.labels
         return Use(
-            self._name(node),
+            self._names(node, uses.reading.found),
             steps_of(node, self.backward),
             node.fold.composite.notation if node.fold else getattr(node.primitive, "notation", ""),
             node.origin,
             len(uses.products),
-            float(uses.products.sum()),
-            float(numpy.abs(uses.products).sum()),
+            _total(uses.products),
+            _total(numpy.abs(uses.products)),
             bool((uses.slopes == 1.0).all()),
         )
 
-    def _name(self, node: Node) -> str:
-        """What a whole quantity is called."""
-        return node.name or self._label(node, 0).partition("[")[0]
+    def _names(self, node: Node, flats: Any) -> tuple[str, ...]:
+        """The array's name, or those of the entries where they have names of their own."""
+        labels = self.model.labels[node]
+        if isinstance(labels, Labels):
+            return (labels.name,)
+        return tuple(labels[flat] for flat in flats.tolist()) or (labels[0],)
 
     # --------------------------------------------------------------------- a term
 
@@ -189,7 +193,6 @@ class Reader:
         product = symbol if factors is written else f"{partial(self.loss, through)} · {symbol}"
         return Term(
             through,
-            self._name(uses.use),
             adjoint,
             Line(symbol, written, trace),
             Line(product, factors, trace),
@@ -236,6 +239,17 @@ def steps_of(node: Node, backward: Backward) -> tuple[str, ...]:
     working = [name for name in names if name not in MOVES]
     moving = [name for name in names if name not in ("reshape", "transpose", "broadcast")]
     return tuple(dict.fromkeys(working or moving or names))
+
+
+def _total(products: Any) -> float:
+    """The sum, rounded once; NaN or an infinity where IEEE arithmetic has that."""
+    import numpy
+
+    try:
+        return math.fsum(products)
+    except (OverflowError, ValueError):
+        with numpy.errstate(all="ignore"):
+            return float(products.sum())
 
 
 def _of(uses: Sequence[Uses], place: int) -> tuple[Uses, int]:

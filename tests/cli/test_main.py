@@ -13,18 +13,22 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import click
+import numpy
 import pytest
 from click.testing import CliRunner
 
 import chainrule as cr
+import chainrule.api
 from chainrule.cli.main import command
 from chainrule.explanation.schema import values_as_json
+from chainrule.graph.model import Framework
 from cli.invoking import (
     EXAMPLES,
     LOCATION,
@@ -174,6 +178,43 @@ def test_json_numbers_are_those_of_the_python_interface(example: str) -> None:
 def test_explain_takes_several_parameters_in_the_order_asked() -> None:
     data = json.loads(succeed("explain", "seed", "w7", "l1", "target_o1", "w1", "--json"))
     assert [item["parameter"] for item in data["derivations"]] == ["w7", "l1", "target_o1", "w1"]
+
+
+def test_explain_tells_the_largest_terms_and_opens_them() -> None:
+    found = json.loads(
+        succeed("explain", "flowers", "w1", "out_h1[0]", "--terms", "2", "--depth", "3", "--json")
+    )
+    assert found["schema"] == "chainrule.excerpt/1"
+    first, second = found["entries"]
+    assert (first["name"], second["name"]) == ("w1", "out_h1[0]")
+    assert [len(first["terms"]), first["count"]] == [2, 3]
+    (opened, _) = first["opened"].values()
+    assert opened["opened"]["out_h1[2]"]["opened"] == {}
+    assert found == cr.explain(cr.load("flowers"), ["w1", "out_h1[0]"], terms=2, depth=3).as_json()
+    text = succeed("explain", "seed", "w1", "--depth", "2", "--lang", "zh")
+    assert "∂E/∂net_h1" in text
+    assert "局部导数" in text
+
+
+@pytest.mark.parametrize("ending", ["md", "tex", "html", "ipynb", "txt", "json"])
+def test_largest_terms_in_a_file(folder: Path, ending: str) -> None:
+    done = invoke("explain", "seed", "l1", "--terms", "1", "-o", f"answer.{ending}")
+    assert (done.status, done.err) == (0, f"wrote answer.{ending}\n")
+    assert "0.000468773" in (folder / f"answer.{ending}").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--terms", "0"), "Invalid value for '--terms'"),
+        (("--depth", "7"), "Invalid value for '--depth'"),
+        (("--terms", "2", "--format", "jsonl"), "jsonl is of whole derivations"),
+    ],
+)
+def test_terms_that_cannot_be_told(options: tuple[str, ...], said: str) -> None:
+    done = invoke("explain", "seed", "w1", *options)
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
 
 
 def test_explain_names_every_unknown_parameter_together() -> None:
@@ -579,6 +620,17 @@ def test_a_wrong_gradient_ends_with_status_1(arguments: tuple[str, ...], said: s
     assert said in done.out
 
 
+def test_largest_terms_that_a_framework_does_not_share_end_with_status_1(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = Framework("Other", "1.0", lambda name: numpy.zeros((3, 2)))
+    wrong = replace(cr.load("seed"), framework=other)
+    monkeypatch.setattr(chainrule.api, "load", lambda *arguments, **choices: wrong)
+    done = invoke("explain", "seed", "w1", "--terms", "2")
+    assert (done.status, done.err) == (1, "")
+    assert "Check: Other 1.0 computes 0.0: ✗ DISAGREES" in done.out
+
+
 def test_statuses_of_the_program_itself(tmp_path: Path) -> None:
     assert separately("show", "seed").status == 0
     done = separately("show", "nothing", cwd=tmp_path)
@@ -622,6 +674,20 @@ def test_a_number_that_is_not_finite_ends_with_status_3(folder: Path, name: str)
     else:
         assert done.err.startswith("NumericError: ")
     assert bool(done.out) == (name == "show")
+
+
+def test_largest_terms_that_are_not_finite_are_printed_and_end_with_status_3(
+    folder: Path,
+) -> None:
+    (folder / "root.txt").write_text("a = 0.0\nE = np.sqrt(a)\n")
+    done = invoke("explain", "root.txt", "a", "--terms", "2")
+    assert done.status == 3
+    assert "∂E/∂a" in done.out
+    assert done.err == (
+        "NumericError: the derivative by a is inf\n"
+        "  needs: finite numbers\n"
+        "  try: `chainrule why` of a tells where that comes from\n"
+    )
 
 
 def test_show_prints_what_is_not_finite_as_json(folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
+from unit.test_excerpt import document, several
 from unit.test_html import every_block, explained, worked
 
 from chainrule.explanation.documents.blocks import Document
@@ -21,6 +22,7 @@ PAGES: dict[str, Callable[[], Document]] = {
     "seed-zh": lambda: explained("seed", "zh"),
     "flowers": lambda: explained("flowers", "en"),
     "article": lambda: worked("seed", "en"),
+    "excerpt": lambda: document(several(), "zh"),
     "every block": lambda: Document("title", every_block(words="a picture"), "en"),
 }
 PHONE, DESK = 375, 1200

@@ -12,6 +12,8 @@ import pypdf
 import pytest
 from helpers.documents import values
 from helpers.typeset import HOSTILE
+from unit.test_excerpt import EXAMPLES as EXCERPTS
+from unit.test_excerpt import document as excerpted
 
 import chainrule as cr
 from chainrule.explanation.documents.article import article_document
@@ -96,6 +98,7 @@ def explained(language: Language) -> Document:
     say = Messages(language)
     documents = [explanation_document(cr.explain(cr.load(example)), say) for example in EXAMPLES]
     documents.append(article_document(cr.article(cr.load("seed")), say))
+    documents += [excerpted(make(), language) for make in EXCERPTS.values()]
     blocks = tuple(block for document in documents for block in document.blocks)
     symbols = {name: text for document in documents for name, text in document.symbols.items()}
     return Document("examples", blocks, language, symbols)

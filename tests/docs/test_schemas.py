@@ -10,8 +10,10 @@ from typing import Any
 
 import jsonschema
 import pytest
+import torch
 from referencing import Registry, Resource
 
+import chainrule as cr
 from chainrule.cli.main import run
 from chainrule.frontends.files import example_names
 from docs.pages import ROOT
@@ -26,7 +28,7 @@ OF_COMMAND = {
     "why": "why",
 }
 
-NAMES = [*OF_COMMAND.values(), "derivations"]
+NAMES = [*OF_COMMAND.values(), "derivations", "excerpt"]
 
 SHEET = """
 x = [1.0, -2.0]
@@ -85,6 +87,8 @@ MODELS = {
 }  # fmt: skip
 CASES = [*example_names(), *MODELS]
 
+
+FUNCTIONS = {name: getattr(math, name) for name in ("exp", "log", "tanh", "sqrt", "erf")}
 
 REGISTRY: Registry[Any] = Registry().with_resources(
     (contents["$id"], Resource.from_contents(contents))
@@ -176,6 +180,35 @@ def test_lines_follow_their_schema(
     assert lines[0]["schema"] == schema("derivations")["$id"]
 
 
+@pytest.mark.parametrize("model", CASES)
+def test_excerpts_follow_their_schema(
+    model: str, models: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = cr.load(model)
+    names = [loaded.trained[0], loaded.loss.name or ""]
+    found = answer(capsys, "explain", model, *names, "--depth", "3", "--json")
+    described = schema("excerpt")
+    validator = jsonschema.Draft202012Validator(described)
+    validator.validate(found)
+    assert found["schema"] == described["$id"]
+    for entry in (found["entries"][0], *found["entries"][0]["opened"].values()):
+        for term in entry["terms"]:
+            assert eval(term["substituted"], dict(FUNCTIONS)) == term["value"]
+    assert not validator.is_valid({**found, "more": 1})
+
+
+def test_what_came_from_a_framework_follows_its_schema() -> None:
+    module = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Tanh()).double()
+    model = cr.from_torch(module, torch.ones(1, 2).double(), loss=lambda out: out.sum())
+    excerpt = cr.explain(model, "0.weight[0,1]", terms=2).as_json()
+    jsonschema.Draft202012Validator(schema("excerpt")).validate(excerpt)
+    assert excerpt["entries"][0]["checks"]["verdict"] == "agrees"
+    assert excerpt["entries"][0]["uses"][0]["origin"]["module"] == "0"
+    whole = cr.explain(model, "0.weight[0,1]").as_json()
+    jsonschema.Draft202012Validator(schema("derivation")).validate(whole)
+    assert whole["derivations"][0]["checks"]["framework"]["verdict"] == "agrees"
+
+
 @pytest.mark.parametrize("model", example_names())
 def test_formulas_evaluate_to_their_values(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = validated(capsys, "explain", model)
@@ -184,9 +217,8 @@ def test_formulas_evaluate_to_their_values(model: str, capsys: pytest.CaptureFix
         lines += [*item["factors"], *item["contributions"], item["result"]]
         item["update"]["value"] = item["update"]["new"]
         lines.append(item["update"])
-    functions = {name: getattr(math, name) for name in ("exp", "log", "tanh", "sqrt")}
     for line in lines:
-        assert eval(line["substituted"], dict(functions)) == line["value"], line
+        assert eval(line["substituted"], dict(FUNCTIONS)) == line["value"], line
 
 
 def test_a_parameter_without_a_path(models: None, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,7 @@ from chainrule.explanation.documents.blocks import (
     Block,
     Break,
     Derivative,
+    Details,
     Diagram,
     Document,
     Entries,
@@ -90,6 +91,10 @@ def every_block(name: str = "w[0,1]", words: str = "words") -> tuple[Block, ...]
         Table((("wide" * 20, 0.4, words),), level=2),
         Diagram(picture, words),
         Recomputed("cr", 1.0),
+        Details(
+            Heading(words, Derivative("E", name), level=2),
+            (Paragraph(words), Details(Heading(words, level=2), (Table(((words, 0.5),)),))),
+        ),
     )
 
 
@@ -289,6 +294,7 @@ def test_what_may_be_wider_than_a_phone_is_reached_by_keyboard() -> None:
 ELEMENTS = {
     *("html", "head", "meta", "title", "link", "style", "body", "a", "nav", "ul", "li", "main"),
     *("h1", "h2", "h3", "p", "div", "table", "thead", "tbody", "tr", "th", "td", "figure"),
+    *("details", "summary"),
     *(
         "footer",
         "svg",

@@ -70,8 +70,10 @@ def test_hostile_words_are_inert(name: str) -> None:
 def test_a_model_that_came_from_no_text() -> None:
     w = cr.var("w", 0.5)
     model = cr.model((w * w).named("E"))
+    assert cells(notebook(Document("t", (Title("t"),)), model)) == [("markdown", "# t")]
+    computed = Document("t", (Title("t"), Recomputed("model.value('w')", 0.5)))
     with pytest.raises(cr.InputError) as caught:
-        notebook(Document("t", (Title("t"), Recomputed("1", 1.0))), model)
+        notebook(computed, model)
     assert str(caught.value) == (
         "OptionError: the model was not read from a file, so a notebook cannot hold its text\n"
         "  needs: a model from a TOML, JSON or equations file"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from chainrule.errors import ChainruleError, Fault, InputError, printable
+from chainrule.errors import ChainruleError, Fault, InputError, NumericError, printable
 from chainrule.explanation.documents.choices import LEVELS, Choices, Level
 from chainrule.explanation.documents.formats import DOCUMENTS
 
@@ -240,12 +240,19 @@ def explain(
     chosen = _format(form, output, as_json, LINES)
     loaded = _load(model, **choices)
     if chosen == "jsonl":
+        if terms is not None or depth is not None:
+            raise click.UsageError("jsonl is of whole derivations: give no --terms, no --depth")
         _stream(api.derivations(loaded, parameters, order=order), output)
         return
     answer = api.explain(loaded, parameters, order=order, terms=terms, depth=depth)
     _deliver(answer, loaded, chosen, output, lang, Choices(level, digits))
     if any(checks.get("verdict") == "disagrees" for checks in answer.checks):
         raise SystemExit(1)
+    for name, gradient in getattr(answer, "gradients", {}).items():
+        if not math.isfinite(gradient):
+            what = f"the derivative by {name} is {gradient}"
+            hint = f"`chainrule why` of {name} tells where that comes from"
+            raise NumericError(Fault("NumericError", what, needs="finite numbers", hint=hint))
 
 
 @command.command(epilog=STATUS)

@@ -92,7 +92,7 @@ class Pullbacks:
 
     def users(self, node: Node) -> list[Node]:
         """The quantities that hand something back to this one."""
-        return [use for use in self.uses[node] if node in self.of(use).shares]
+        return [use for use in self.uses.get(node, ()) if node in self.of(use).shares]
 
     def towards(self, node: Node) -> list[Node]:
         """The quantities that lead from this one to the loss, the last of them first."""

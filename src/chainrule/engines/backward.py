@@ -49,7 +49,8 @@ class Backward:
         self.model = model
         self.opened = opened
         leaves = arrays.leaf_arrays(model, model.dtype)
-        self.values = arrays.program([model.loss], dtype=model.dtype).run(leaves)
+        run = arrays.program([model.loss], dtype=model.dtype).run(leaves)
+        self.values: dict[Node, Any] = leaves | run
         self._adjoints: dict[Node, Any] = {}
         self.pullbacks = self._pullbacks()
 
@@ -79,6 +80,18 @@ class Backward:
     def loss(self) -> float:
         """The loss."""
         return float(self.values[self.model.loss])
+
+    def value(self, node: Node) -> Any:
+        """The numbers of a quantity, also of one that the loss does not need."""
+        self._run([node])
+        return self.values[node]
+
+    def _run(self, nodes: Iterable[Node]) -> None:
+        missing = [node for node in nodes if node not in self.values]
+        if missing:
+            order = topological(missing, self.values.__contains__)
+            known = {node: self.values[node] for node in order if node in self.values}
+            self.values.update(arrays.program(missing, known, self.model.dtype).run(known))
 
     # ------------------------------------------------------------------ whole arrays
 
@@ -125,11 +138,7 @@ class Backward:
     def prepared(self, use: Node) -> Pullback:
         """The pullback of a quantity, with the numbers that it takes beside the adjoint."""
         pullback = self.pullbacks.of(use)
-        missing = [node for node in pullback.beside if node not in self.values]
-        if missing:
-            order = topological(missing, self.values.__contains__)
-            known = {node: self.values[node] for node in order if node in self.values}
-            self.values.update(arrays.program(missing, known, self.model.dtype).run(known))
+        self._run(pullback.beside)
         return pullback
 
     # ------------------------------------------------------------------ single entries

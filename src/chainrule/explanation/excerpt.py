@@ -28,12 +28,13 @@ EXCERPT_SCHEMA = "chainrule.excerpt/1"
 class Use:
     """A quantity in whose formula the entry stands, in `count` of its entries.
 
+    `names` is the name of its array, or of each entry where they have names of their own.
     `steps` are the primitives or the composite of its formula, `origin` says where that stands
     in the user's code.  `total` is the sum of its terms, `size` that of their absolute values;
     `unchanged` says that all its local derivatives are 1: the entry is only added there.
     """
 
-    name: str
+    names: tuple[str, ...]
     steps: tuple[str, ...]
     notation: str
     origin: Origin | None
@@ -48,7 +49,6 @@ class Term:
     """The share that comes back through one entry: its adjoint times the local derivative."""
 
     through: str
-    use: str
     adjoint: float
     slope: Line
     product: Line
@@ -161,6 +161,11 @@ class Excerpt(Displayed):
         """The check of each entry."""
         return tuple(item.checks for item in self.entries)
 
+    @property
+    def gradients(self) -> Mapping[str, float]:
+        """The gradient of each entry, by its name."""
+        return {item.name: item.gradient for item in self.entries}
+
     def open(self, *names: str, **choices: Any) -> Excerpt:
         """The entries of these names, of any quantity; `choices` are those of `explain`.
 
@@ -206,7 +211,7 @@ def _entry(item: Entry) -> dict[str, Any]:
 def _use(use: Use) -> dict[str, Any]:
     origin = {} if use.origin is None else plain(dataclasses.asdict(use.origin))
     return {
-        "name": use.name,
+        "names": list(use.names),
         "steps": list(use.steps),
         "count": use.count,
         "total": number(use.total),

@@ -181,12 +181,14 @@ class Model(Displayed):
         wanted = self._meant(name)
         if wanted in self.entry_of:
             return wanted
-        raise InputError(self._unknown(name, wanted))
+        raise InputError(self._unknown(name, wanted, self.entry_of))
 
     def quantity(self, name: str) -> str:
         """The entry of any quantity that `name` means. Raises: InputError with a did-you-mean."""
         wanted = self._meant(name)
-        return wanted if wanted in self.directory else self.resolve(name)
+        if wanted in self.directory:
+            return wanted
+        raise InputError(self._unknown(name, wanted, self.directory))
 
     def _meant(self, name: str) -> str:
         """The name of an entry, where it or its array was given by another of its names."""
@@ -195,9 +197,9 @@ class Model(Displayed):
         own = self.aliases.get(array, array) + bracket + index
         return self.aliases.get(wanted, own)
 
-    def _unknown(self, name: str, wanted: str) -> Fault:
-        """What is wrong with a name that no leaf entry has."""
-        array = self.entry_of.array(wanted) or self.entry_of.array(wanted.partition("[")[0])
+    def _unknown(self, name: str, wanted: str, known: Directory[Any]) -> Fault:
+        """What is wrong with a name that no entry has, of leaves or of all quantities."""
+        array = known.array(wanted) or known.array(wanted.partition("[")[0])
         if array is not None:
             sizes = "one number" if len(array.shape) == 1 else f"{len(array.shape)} numbers"
             return Fault(
@@ -210,25 +212,17 @@ class Model(Displayed):
             what = f'"{name}" is computed, not given'
         else:
             what = f'there is no number called "{name}"'
-        is_large = len(self.entry_of) > MOST_COMPARED
-        names = self.entry_of.names if is_large else list(self.entry_of)
+        is_given = known is self.entry_of
+        needs = "a name that the model gives a number" if is_given else "an entry of a quantity"
+        is_listed = is_given and len(known) <= MOST_COMPARED
+        names = list(known) if is_listed else known.names
         some, more = ", ".join(names[:8]), ", ..." if len(names) > 8 else ""
         return Fault(
             "NameError",
             what,
-            needs=f"a name that the model gives a number: {some}{more}",
-            hint=closest(wanted, self._candidates(wanted)),
+            needs=f"{needs}: {some}{more}",
+            hint=closest(wanted, _candidates(wanted, known)),
         )
-
-    def _candidates(self, wanted: str) -> Iterable[str]:
-        """What somebody may have meant: of large arrays, the entry with the same numbers."""
-        if len(self.entry_of) <= MOST_COMPARED:
-            return self.entry_of
-        _, bracket, index = wanted.partition("[")
-        return [
-            name if self.entry_of.array(name) is None else f"{name}{bracket}{index}"
-            for name in self.entry_of.names
-        ]
 
     def with_values(self, changes: Mapping[str, float]) -> Model:
         """The same model with other numbers; the learning rate goes by its name too.
@@ -356,6 +350,16 @@ class Model(Displayed):
     def nodes(self) -> list[Node]:
         """Every node of the array graph, inputs first."""
         return topological(self.outputs)
+
+
+def _candidates(wanted: str, known: Directory[Any]) -> Iterable[str]:
+    """What somebody may have meant: of large arrays, the entry with the same numbers."""
+    if len(known) <= MOST_COMPARED:
+        return known
+    _, bracket, index = wanted.partition("[")
+    return [
+        name if known.array(name) is None else f"{name}{bracket}{index}" for name in known.names
+    ]
 
 
 def _kept(values: Sequence[float]) -> Sequence[float]:

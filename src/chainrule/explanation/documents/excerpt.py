@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -31,6 +32,7 @@ from chainrule.explanation.excerpt import Chain, Entry, Excerpt, Term, Use
 from chainrule.explanation.messages import Words as Messages
 from chainrule.explanation.printers.unicode import pretty_number
 from chainrule.graph.node import Origin
+from chainrule.primitives import Symbol
 
 __all__ = ["DIGITS", "excerpt_document"]
 
@@ -46,7 +48,10 @@ HOW = {
     (True, True): "excerpt.unchanged.one",
     (True, False): "excerpt.unchanged.many",
 }
-"""How an entry stands in a quantity: whether it passes unchanged, and into one entry alone."""
+"""How an entry stands in a quantity: whether it passes unchanged, and into what is named."""
+
+MOST_NAMES = 5
+"""Entries with names of their own that are listed; of more, the first ones and the last."""
 
 CANCELS = 0.995
 """A gradient below this share of its terms' magnitudes is said to cancel."""
@@ -117,7 +122,7 @@ class _Told:
 
     def ways(self, entry: Entry) -> list[Block]:
         """All paths to the loss, and the largest of them."""
-        if not entry.uses or self.choices.level == "brief":
+        if not entry.uses or self.choices.level == "brief" or not math.isfinite(entry.paths):
             return []
         share = abs(entry.gradient) / entry.paths if entry.paths else 1.0
         numbers = {"paths": self._number(entry.paths), "share": _about(share)}
@@ -132,10 +137,14 @@ class _Told:
         return pretty_number(value if digits is None else significant(value, digits))
 
     def _use(self, use: Use) -> str:
-        key = HOW[use.unchanged, use.count == 1] if use.count else "excerpt.unread"
-        named = {"name": use.name, "steps": self.say.names(use.steps)}
+        is_named = len(use.names) == use.count
+        key = HOW[use.unchanged, is_named] if use.count else "excerpt.unread"
+        if key == "excerpt.formula.one" and use.count > 1:
+            key = "excerpt.formula.some"
+        names = use.names if len(use.names) <= MOST_NAMES else (*use.names[:3], "…", use.names[-1])
+        named = {"name": self.say.names(names), "steps": self.say.names(use.steps)}
         text = self.say(key, count=f"{use.count:,}", **named)
-        place = self.say.names(_places(use.origin, use.name))
+        place = self.say.names(_places(use.origin, use.names[0]))
         return self.say("excerpt.place", text=text, place=place) if place else text
 
     # ------------------------------------------------------------------------- terms
@@ -149,7 +158,8 @@ class _Told:
                 for term in entry.terms
             ]
             is_whole = entry.count - entry.zero <= len(rows)
-            label = "excerpt.terms" if is_whole else "excerpt.largest"
+            largest = "excerpt.largest" if len(rows) > 1 else "excerpt.largest.one"
+            label = "excerpt.terms" if is_whole else largest
             text = say(label, shown=len(rows), count=f"{entry.count:,}")
             blocks += [
                 Break(),
@@ -162,7 +172,7 @@ class _Told:
         if self.choices.level != "brief":
             most = WRITTEN if self.choices.level == "full" else len(entry.terms)
             for term in entry.terms[:most]:
-                blocks += [Break(), *self._written(entry, term)]
+                blocks += self._written(entry, term)
         return blocks
 
     def _table(self, rows: list[tuple[Cell, ...]], *head: str) -> Table:
@@ -172,7 +182,7 @@ class _Told:
         """What a table of the largest terms leaves out, and whether they cancel."""
         if entry.zero:
             yield self.say("excerpt.zero", zero=f"{entry.zero:,}", count=f"{entry.count:,}")
-        if entry.count - entry.zero > len(entry.terms):
+        if entry.count - entry.zero > len(entry.terms) and math.isfinite(entry.size):
             share, rest = f"{entry.coverage:.1%}", self._number(entry.rest)
             yield self.say("excerpt.coverage", share=share, rest=rest)
         if entry.cancellation < CANCELS:
@@ -181,13 +191,16 @@ class _Told:
 
     def _written(self, entry: Entry, term: Term) -> list[Block]:
         """A term with its formula and numbers."""
+        tree = term.product.tree
+        if term.through == self.loss and tree == Symbol(f"d{self.loss}_d{entry.name}"):
+            return []  # its formula is too long to be written, and its number stands above
         slope = Derivative(term.through, entry.name)
         self.symbols[f"d{term.through}_d{entry.name}"] = partial(term.through, entry.name)
         left: Piece = slope
         if term.through != self.loss:
             self.symbols[f"d{self.loss}_d{term.through}"] = partial(self.loss, term.through)
             left = Series((Derivative(self.loss, term.through), slope))
-        return line_blocks(left, term.product, self.say, self.choices)
+        return [Break(), *line_blocks(left, term.product, self.say, self.choices)]
 
     # ------------------------------------------------------------------- chain, check
 
@@ -197,11 +210,11 @@ class _Told:
         rows: list[tuple[Cell, ...]] = [
             (Name(link.name), link.slope, link.product) for link in links
         ]
-        if len(rows) > MOST_LINKS:
+        if len(rows) > MOST_LINKS + 1:  # a row that says of one left out is no shorter
             half = MOST_LINKS // 2
-            left_out = (say("more", count=len(rows) - 2 * half), "", "")
+            left_out = (say("more", count=f"{len(rows) - 2 * half:,}"), "", "")
             rows = [*rows[:half], left_out, *rows[-half:]]
-        text = say(key, count=len(links), product=self._number(chain.product))
+        text = say(key, count=f"{len(links):,}", product=self._number(chain.product))
         return [
             Break(),
             Paragraph(text),
@@ -219,8 +232,9 @@ def _places(origin: Origin | None, name: str) -> Iterator[str]:
         return
     if origin.module and origin.module != name:
         yield origin.module
-    if origin.place:
-        file = origin.place.replace("\\", "/").rpartition("/")[2]
+    *folders, file = origin.place.replace("\\", "/").split("/")
+    is_cell = file.startswith("<") or any(name.startswith("ipykernel_") for name in folders[-1:])
+    if file and not is_cell:  # what was typed at a prompt or in a notebook is in no file
         yield file if origin.line is None else f"{file}:{origin.line}"
 
 

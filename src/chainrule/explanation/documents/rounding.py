@@ -6,6 +6,7 @@ An equals sign stays where the shown right side is what the shown numbers before
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -93,7 +94,8 @@ class _Rounding:
             piece, exact = self._piece(right.piece)
             sign: Literal["=", "≈"] = "=" if right.sign == "=" and exact else "≈"
             if isinstance(piece, Number) and before is not None:
-                sign = "=" if significant(before, CLOSE) == significant(piece.value, CLOSE) else "≈"
+                near = significant(before, CLOSE) == significant(piece.value, CLOSE)
+                sign = "=" if near or (math.isnan(before) and math.isnan(piece.value)) else "≈"
             before = _value(piece)
             yield Right(piece, sign)
 

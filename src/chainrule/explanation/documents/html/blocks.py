@@ -91,20 +91,22 @@ class Blocks:
             case Diagram():
                 return self._diagram(block)
             case Details(heading, blocks):
-                summary = (
-                    self._head(heading.text)
-                    if heading.piece is None
-                    else self._mathematics.inline(heading.piece)
-                )
-                return f"<details><summary>{summary}</summary>\n{self._blocks(blocks)}\n</details>"
+                markup, spoken = self._headed(heading)
+                summary = f'<summary aria-label="{spoken}">{markup}</summary>'
+                return f"<details>{summary}\n{self._blocks(blocks)}\n</details>"
             case Recomputed() | Break():
                 return ""
 
-    def _heading(self, block: Heading) -> str:
+    def _headed(self, block: Heading) -> tuple[str, str]:
+        """A heading as it is seen, and as it is said."""
         self._label = block.text
         piece = block.piece
-        markup = escaped(block.text) if piece is None else self._mathematics.inline(piece)
-        spoken = escaped(block.text if piece is None else self._mathematics.spoken(piece))
+        if piece is None:
+            return escaped(block.text), escaped(block.text)
+        return self._mathematics.inline(piece), escaped(self._mathematics.spoken(piece))
+
+    def _heading(self, block: Heading) -> str:
+        markup, spoken = self._headed(block)
         section = Section(
             self._anchors.new(block.anchor or block.text), markup, spoken, block.level
         )
