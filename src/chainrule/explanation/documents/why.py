@@ -85,7 +85,7 @@ def _about(spot: Spot, say: Messages) -> Iterator[str]:
     else:
         yield say("why.entries", count=f"{spot.count:,}")
     if spot.step not in ("variable", "constant"):
-        yield f"`{spot.step}`"
+        yield spot.step
     if spot.module and spot.module != spot.quantity:
         yield spot.module
     if spot.line:
