@@ -6,11 +6,12 @@ cancels, or with ones for all of them, where only the places count.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from chainrule.differentiate.reverse import contributions, reverse
 from chainrule.engines import numpy as arrays
+from chainrule.engines.backward import slopes as linear_slopes
 from chainrule.graph.build import Builder
 from chainrule.graph.node import Node, topological
 from chainrule.graph.passes.prune import depending
@@ -21,12 +22,12 @@ __all__ = ["Flow", "flows", "forward", "slopes"]
 
 
 class Flow:
-    """A graph, `output`, that is linear in the variable `seed`."""
+    """A graph, `output`, that is linear in the variable `seed`, beyond the nodes `given`."""
 
-    def __init__(self, output: Node, seed: Node) -> None:
-        self.output, self.seed = output, seed
-        order = topological([output])
-        self._moved = depending(order, {seed}, lambda node: False)
+    def __init__(self, output: Node, seed: Node, given: Set[Node]) -> None:
+        self.output, self.seed, self.given = output, seed, given
+        order = topological([output], given.__contains__)
+        self._moved = depending(order, {seed}, given.__contains__)
         self.steps = [node for node in order if node in self._moved and node is not seed]
         inputs = dict.fromkeys(item for node in self.steps for item in node.inputs)
         self.beside = [item for item in inputs if item not in self._moved]
@@ -61,27 +62,16 @@ class Flow:
                 found[node] = numpy.ones_like(number) if places else numpy.abs(number)
         found[self.seed] = value
         for node in self.steps:
-            record = node.primitive
-            if isinstance(record, Pointwise):
-                found[node] = self._pointwise(node, record, found, places)
+            if isinstance(node.primitive, Pointwise):
+                # The built-in abs leaves a Python number one, which takes the type of the array.
+                found[node] = sum(
+                    (1.0 if places else abs(slope)) * found[item]
+                    for item, slope in linear_slopes(node, found, self._moved)
+                )
             else:
                 operands = (found[item] for item in node.inputs)
-                found[node] = arrays.kernel_of(record)(*operands, **node.attributes)
+                found[node] = arrays.kernel_of(node.primitive)(*operands, **node.attributes)
         return found[self.output]
-
-    def _pointwise(
-        self, node: Node, record: Pointwise, found: Mapping[Node, Any], places: bool
-    ) -> Any:
-        import numpy
-
-        named = dict(zip(record.operands, node.inputs, strict=True))
-        given = {name: found[item] for name, item in named.items() if item not in self._moved}
-        total: Any = 0.0
-        for item, slope in zip(node.inputs, record.slopes, strict=True):
-            if item in self._moved and slope is not None:
-                factor = 1.0 if places else numpy.abs(evaluate(slope, given, "array_kernel"))
-                total = total + factor * found[item]
-        return total
 
 
 def flows(node: Node) -> dict[Node, Flow]:
@@ -91,14 +81,16 @@ def flows(node: Node) -> dict[Node, Flow]:
     parts: dict[Node, Node] = {}
     for operand, share in contributions(op, node, seed, folded=True):
         parts[operand] = op.add(parts[operand], share) if operand in parts else share
-    return {operand: Flow(share, seed) for operand, share in parts.items()}
+    given = {node, *node.inputs, *(() if node.fold is None else node.fold.operands)}
+    return {operand: Flow(share, seed, given) for operand, share in parts.items()}
 
 
 def forward(back: Flow) -> Flow:
     """The transpose of what is handed back: what is handed on from the operand."""
     op = Builder()
     change = op.variable("change", back.output.shape)
-    return Flow(reverse(op, back.output, {back.seed}, change)[back.seed], change)
+    found = reverse(op, back.output, {back.seed}, change, back.given.__contains__)
+    return Flow(found[back.seed], change, back.given)
 
 
 def slopes(node: Node, values: Mapping[Node, Any]) -> list[tuple[Node, str, Any]]:
